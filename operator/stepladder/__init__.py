@@ -1,0 +1,1 @@
+"""Stepladder: a Kubernetes operator that tunes deep-learning training, round by round and rung by rung."""

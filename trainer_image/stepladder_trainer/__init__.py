@@ -1,0 +1,1 @@
+"""The trainer that a trial's pods run."""
