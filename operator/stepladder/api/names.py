@@ -1,0 +1,31 @@
+"""Every name that the project puts on the cluster: group, kinds, labels, annotations, environment."""
+
+from typing import Final
+
+GROUP: Final = "tuning.stepladder.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+STUDY_KIND: Final = "TuningStudy"
+TRIAL_KIND: Final = "Trial"
+
+# On Trials and their pods: the study they belong to, by name (names are unique in a namespace; the owner reference
+# carries the UID, so a study that was deleted and made again never adopts the old trials).
+STUDY_LABEL: Final = f"{GROUP}/study"
+# On pods: the Trial they run a segment of, by name.
+TRIAL_LABEL: Final = f"{GROUP}/trial"
+# On pods: which attempt at running the trial this pod is, counted from 1 over the trial's life.
+ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
+# On Trials: the round they belong to, so that `kubectl get trials -l` can show one round.
+ROUND_LABEL: Final = f"{GROUP}/round"
+
+# On pods of the local home, where pods share one address: the port the trainer was given.
+METRICS_PORT_ANNOTATION: Final = f"local.{GROUP}/metrics-port"
+
+TRAINER_CONTAINER: Final = "trainer"
+TRIAL_ENV: Final = "STEPLADDER_TRIAL"
+METRICS_PORT_ENV: Final = "STEPLADDER_METRICS_PORT"
+TERMINATION_LOG_ENV: Final = "STEPLADDER_TERMINATION_LOG"
+
+GPU_RESOURCE: Final = "nvidia.com/gpu"
+GPU_QUOTA_RESOURCE: Final = "requests.nvidia.com/gpu"

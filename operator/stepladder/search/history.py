@@ -1,0 +1,29 @@
+"""What a sampler may know: the trials of one round and scientific setting, in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stepladder.api.model import Scalar
+from stepladder.api.study import Direction, Parameter, SamplerAlgorithm
+from stepladder.api.trial import Outcome
+
+
+@dataclass(frozen=True)
+class Record:
+    """One trial. Its place in `History.records` is its Optuna number."""
+
+    parameters: Mapping[str, Scalar]
+    observations: tuple[tuple[int, float], ...] = ()  # (step, finite objective), by step
+    outcome: Outcome | None = None  # None: running or paused
+
+
+@dataclass(frozen=True)
+class History:
+    """One Optuna study: `namespace/name/uid/round/setting`."""
+
+    name: str
+    direction: Direction
+    parameters: tuple[Parameter, ...]  # scientific ones already replaced by Fixed values
+    sampler: SamplerAlgorithm
+    seed: int
+    records: tuple[Record, ...] = ()

@@ -1,0 +1,109 @@
+"""What the operator asks of this process: the JSON document in `STEPLADDER_TRIAL` and the two variables beside it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stepladder_trainer.outcomes import ConfigurationError
+
+Scalar = bool | int | float | str
+
+TRIAL = "STEPLADDER_TRIAL"
+METRICS_PORT = "STEPLADDER_METRICS_PORT"
+TERMINATION_LOG = "STEPLADDER_TERMINATION_LOG"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The metric that the study ranks trials by."""
+
+    metric: str
+    minimize: bool = True
+
+
+@dataclass(frozen=True)
+class TrialDocument:
+    """One segment of one trial. Steps count optimizer updates from the trial's beginning."""
+
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    seed: int = 0
+    target_steps: int = 1000
+    horizon_steps: int = 1000
+    evaluation_steps: frozenset[int] = frozenset()
+    objective: Objective | None = None
+    checkpoint_directory: Path | None = None
+    name: str = "standalone"
+    attempt: int = 0
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What a checkpoint must share with the trial that resumes from it."""
+        return {"parameters": dict(self.parameters), "seed": self.seed, "horizonSteps": self.horizon_steps}
+
+
+def read(environ: Mapping[str, str]) -> TrialDocument | None:
+    """The document of this trial, or None when no operator started this process.
+
+    Raises ConfigurationError, naming the field, when the document is not what the contract says. Unknown fields are ignored.
+    """
+    text = environ.get(TRIAL)
+    if not text:
+        return None
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{TRIAL} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{TRIAL} must be a JSON object, not {type(document).__name__}")
+    objective = _get(document, "objective", dict)
+    direction = objective.get("direction", "Minimize")
+    if direction not in ("Minimize", "Maximize"):
+        raise ConfigurationError(f"{TRIAL}: objective.direction must be Minimize or Maximize, not {direction!r}")
+    parameters = _get(document, "parameters", dict)
+    for name, value in parameters.items():
+        if not isinstance(value, bool | int | float | str):
+            raise ConfigurationError(
+                f"{TRIAL}: parameter {name} must be a number, a string or a boolean, not {value!r}"
+            )
+    target = _positive(document, "targetSteps")
+    directory = document.get("checkpointDirectory")
+    return TrialDocument(
+        parameters=parameters,
+        seed=_get(document, "seed", int),
+        target_steps=target,
+        horizon_steps=_positive(document, "horizonSteps") if "horizonSteps" in document else target,
+        evaluation_steps=frozenset(int(step) for step in document.get("evaluationSteps") or ()),
+        objective=Objective(_get(objective, "metric", str), minimize=direction == "Minimize"),
+        checkpoint_directory=Path(directory) if directory else None,
+        name="/".join(str(document[key]) for key in ("namespace", "study", "trial") if key in document) or "trial",
+        attempt=int(document.get("attempt") or 0),
+    )
+
+
+def metrics_port(environ: Mapping[str, str]) -> int:
+    """The port to serve metrics on. Raises ConfigurationError if the variable is no port."""
+    text = environ.get(METRICS_PORT) or "9090"
+    if not text.isdecimal() or int(text) > 65535:
+        raise ConfigurationError(f"{METRICS_PORT} must be a port from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def termination_log(environ: Mapping[str, str]) -> Path:
+    """The file that receives the termination message."""
+    return Path(environ.get(TERMINATION_LOG) or "/dev/termination-log")
+
+
+def _get[T](document: Mapping[str, Any], key: str, kind: type[T]) -> T:
+    value = document.get(key)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ConfigurationError(f"{TRIAL}: {key} must be of type {kind.__name__}, not {value!r}")
+    return value
+
+
+def _positive(document: Mapping[str, Any], key: str) -> int:
+    value = _get(document, key, int)
+    if value < 1:
+        raise ConfigurationError(f"{TRIAL}: {key} must be at least 1, not {value}")
+    return value
