@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stepladder_trainer.outcomes import ConfigurationError
 
 Scalar = bool | int | float | str
+T = TypeVar("T")
 
 TRIAL = "STEPLADDER_TRIAL"
 METRICS_PORT = "STEPLADDER_METRICS_PORT"
@@ -34,8 +35,9 @@ class TrialDocument:
     evaluation_steps: frozenset[int] = frozenset()
     objective: Objective | None = None
     checkpoint_directory: Path | None = None
-    name: str = "standalone"
+    name: str = "trial"
     attempt: int = 0
+    standalone: bool = False  # started by hand: no operator asked for this
 
     @property
     def identity(self) -> dict[str, object]:
@@ -46,7 +48,8 @@ class TrialDocument:
 def read(environ: Mapping[str, str]) -> TrialDocument | None:
     """The document of this trial, or None when no operator started this process.
 
-    Raises ConfigurationError, naming the field, when the document is not what the contract says. Unknown fields are ignored.
+    Raises ConfigurationError, naming the field, when the document is not what the contract says. Unknown fields are
+    ignored.
     """
     text = environ.get(TRIAL)
     if not text:
@@ -95,7 +98,7 @@ def termination_log(environ: Mapping[str, str]) -> Path:
     return Path(environ.get(TERMINATION_LOG) or "/dev/termination-log")
 
 
-def _get[T](document: Mapping[str, Any], key: str, kind: type[T]) -> T:
+def _get(document: Mapping[str, Any], key: str, kind: type[T]) -> T:
     value = document.get(key)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ConfigurationError(f"{TRIAL}: {key} must be of type {kind.__name__}, not {value!r}")

@@ -35,7 +35,7 @@ class History:
     @property
     def evaluations(self) -> list[Evaluation]:
         """Every evaluation, by step. A copy: the metrics thread reads it while training goes on."""
-        return [Evaluation(step, dict(metrics)) for step, metrics in sorted(list(self._by_step.items()))]
+        return [Evaluation(step, dict(metrics)) for step, metrics in sorted(self._by_step.copy().items())]
 
     def values(self, metric: str) -> list[tuple[int, float]]:
         """(step, value) of one metric, finite values only, by step."""

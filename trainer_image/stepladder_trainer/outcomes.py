@@ -54,7 +54,8 @@ class StorageError(TrialError):
 def reason_of(error: BaseException) -> Reason:
     """The reason that an exception stands for.
 
-    PyTorch's own out-of-memory errors are told by name and by text, so that this module works without importing PyTorch.
+    PyTorch's own out-of-memory errors are told by name and by text, so that this module works without importing
+    PyTorch.
     """
     if isinstance(error, TrialError):
         return error.reason

@@ -1,0 +1,100 @@
+"""The command line of our own trainer. Everything that can be wrong in it is refused before PyTorch is imported."""
+
+import argparse
+import gc
+import json
+import math
+import os
+from collections.abc import Sequence
+from typing import NoReturn
+
+from stepladder_trainer import catalog, hyperparameters, sdk
+from stepladder_trainer.contract import Scalar, TrialDocument
+from stepladder_trainer.outcomes import ConfigurationError
+
+EVALUATIONS = 20  # per horizon, unless --evaluate-every says otherwise
+STANDALONE_STEPS = 810
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message}; python -m stepladder_trainer --help lists the flags")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags. Hyperparameters of the trial go before those given by --set."""
+    tasks = "; ".join(f"{name}: {entry.summary}" for name, entry in catalog.TASKS.items())
+    result = _Parser(prog="python -m stepladder_trainer", description="Trains one trial.", allow_abbrev=False)
+    result.add_argument("--task", required=True, help=tasks)
+    result.add_argument("--model", help="mlp or cnn; by default the task's first")
+    result.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="default of a hyperparameter")
+    result.add_argument("--evaluate-every", type=int, metavar="STEPS", help="default: a 20th of the horizon")
+    result.add_argument("--checkpoint-seconds", type=float, default=60.0, help="longest time between checkpoints")
+    result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    result.add_argument("--threads", type=int, default=1, help="CPU threads; small models are fastest with 1")
+    result.add_argument(
+        "--allow-unknown-parameters", action="store_true", help="ignore those this trainer does not know"
+    )
+    result.add_argument("--steps", type=int, default=STANDALONE_STEPS, help="how far to train without an operator")
+    return result
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Train the trial of this process; exits with the codes of `outcomes`."""
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        parser().print_help()
+        return
+    with sdk.trial(target_steps=STANDALONE_STEPS) as trial:
+        flags = parser().parse_args(arguments)
+        _at_least_one(flags)
+        entry = catalog.task_entry(flags.task)
+        trial.default_target(flags.steps)
+        point = hyperparameters.read(
+            trial.parameters,
+            {"model": flags.model or entry.models[0], **_settings(flags.set)},
+            ignore_unknown=flags.allow_unknown_parameters,
+        )
+        _check(entry, point, trial.document)
+        os.environ.setdefault("OMP_NUM_THREADS", str(flags.threads))
+        gc.disable()  # importing PyTorch makes a million objects and no garbage: this saves a sixth of its time
+        from stepladder_trainer.training import Plan, train
+
+        gc.enable()
+        gc.freeze()
+        every = flags.evaluate_every or math.ceil(trial.document.horizon_steps / EVALUATIONS)
+        train(trial, Plan(flags.task, point, every, flags.checkpoint_seconds, flags.device, flags.threads))
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, Scalar]:
+    """`["learning_rate=1e-3", "optimizer=adam"]` -> numbers as numbers, the rest as text."""
+    settings: dict[str, Scalar] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--set {pair}: write NAME=VALUE")
+        try:
+            settings[name] = json.loads(text)
+        except ValueError:
+            settings[name] = text
+    return settings
+
+
+def _at_least_one(flags: argparse.Namespace) -> None:
+    for name in ("steps", "threads", "evaluate_every"):
+        value = getattr(flags, name)
+        if value is not None and value < 1:
+            raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+
+
+def _check(entry: catalog.TaskEntry, point: hyperparameters.Hyperparameters, document: TrialDocument) -> None:
+    if point.model not in entry.models:
+        raise ConfigurationError(f"model {point.model} cannot learn this task: use {' or '.join(entry.models)}")
+    if document.objective and document.objective.metric not in catalog.METRICS:
+        raise ConfigurationError(
+            f"this trainer does not report {document.objective.metric}: "
+            f"name {' or '.join(catalog.METRICS)} in the study's objective"
+        )
+    if point.warmup_steps >= document.horizon_steps:
+        raise ConfigurationError(
+            f"warmup_steps {point.warmup_steps} leaves nothing of the {document.horizon_steps} steps: lower it"
+        )

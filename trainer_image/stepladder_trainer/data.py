@@ -1,0 +1,80 @@
+"""Data: scikit-learn's bundled files, read without importing scikit-learn, and the order of batches."""
+
+import gzip
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stepladder_trainer.outcomes import ConfigurationError
+from stepladder_trainer.randomness import derive
+
+SPLIT_SEED = 0  # the split belongs to the task: trials with other seeds must be measured on the same examples
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs (examples, ...) and targets (examples, ...), in memory."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def to(self, device: torch.device) -> "Examples":
+        """The same examples on `device`."""
+        return Examples(self.inputs.to(device), self.targets.to(device))
+
+
+def bundled(name: str, *, delimiter: str | None = ",", header: bool = False) -> Tensor:
+    """A bundled file of numbers as (rows, columns), float64. Raises ConfigurationError if it is not there."""
+    package = find_spec("sklearn")
+    if package is None or not package.submodule_search_locations:
+        raise ConfigurationError(
+            "this task's data ships with scikit-learn, which is not installed: pip install scikit-learn"
+        )
+    path = Path(package.submodule_search_locations[0]) / "datasets" / "data" / name
+    if not path.exists():
+        raise ConfigurationError(f"{path} is missing: install the release of scikit-learn that uv.lock names")
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+    return torch.from_numpy(np.loadtxt(text.splitlines()[int(header) :], delimiter=delimiter, ndmin=2))
+
+
+def split(inputs: Tensor, targets: Tensor, *, validation: float = 0.2) -> tuple[Examples, Examples]:
+    """(training, validation): a fixed shuffle, the same for every trial."""
+    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    held_out = int(len(inputs) * validation)
+    chosen, rest = order[:held_out], order[held_out:]
+    return Examples(inputs[rest], targets[rest]), Examples(inputs[chosen], targets[chosen])
+
+
+class DataOrder:
+    """Which examples make up the batch of a step: a pure function of (seed, step), so a resumed run needs no position.
+
+    Every epoch is a new shuffle; batches are always full and may span two epochs, so each example is seen equally
+    often.
+    """
+
+    def __init__(self, examples: int, batch_size: int, seed: int) -> None:
+        if batch_size > examples:
+            raise ConfigurationError(f"batch_size {batch_size} is more than the {examples} training examples: lower it")
+        self.examples = examples
+        self.batch_size = batch_size
+        self.seed = seed
+        self._epoch = lru_cache(maxsize=2)(self._shuffled)
+
+    def _shuffled(self, epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(derive(self.seed, "data", epoch))
+        return torch.randperm(self.examples, generator=generator)
+
+    def batch(self, step: int) -> Tensor:
+        """Indices (batch_size,) of the examples of update `step`, the first being 1."""
+        epoch, start = divmod((step - 1) * self.batch_size, self.examples)
+        indices = self._epoch(epoch)[start : start + self.batch_size]
+        missing = self.batch_size - len(indices)
+        return torch.cat([indices, self._epoch(epoch + 1)[:missing]]) if missing else indices

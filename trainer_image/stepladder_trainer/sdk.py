@@ -1,0 +1,59 @@
+"""The SDK: what a training script needs to climb the ladder, and nothing that tells it how to train.
+
+    from stepladder_trainer import sdk
+
+    with sdk.trial() as trial:
+        for step in trial.steps(model=model, optimizer=optimizer):
+            loss = train_one_step(learning_rate=trial.parameters.get("learning_rate", 0.1))
+            if trial.evaluation_due(step, every=100):
+                trial.report(step, validation_error=evaluate(model))
+
+Started by the operator (`STEPLADDER_TRIAL` is set), `steps` resumes from the newest checkpoint, ends at the trial's
+target or after a SIGTERM, and saves; metrics are served over HTTP; leaving the block writes the termination message and
+exits with the reason's code. Started by hand it is a no-op that logs. Our own trainer uses nothing else.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from stepladder_trainer import contract, exposition, logs
+from stepladder_trainer.checkpoints import Checkpoints
+from stepladder_trainer.contract import TrialDocument
+from stepladder_trainer.ending import Ending
+from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError, StorageError
+from stepladder_trainer.signals import StopRequest, listening
+from stepladder_trainer.trial import Part, Trial
+
+__all__ = ["ConfigurationError", "InfeasibleError", "Part", "StorageError", "Trial", "trial"]
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def trial(*, target_steps: int = 1000) -> Iterator[Trial]:
+    """The trial that this process was started for.
+
+    Without an operator it is a stand-in of `target_steps` steps: nothing is served, saved or written, signals and exit
+    codes are as ever. With one, leaving the block in any other way than by reaching the target exits the process with
+    the reason's code.
+    """
+    with ExitStack() as until_told:
+        until_told.enter_context(logs.to_stderr())
+        if not os.environ.get(contract.TRIAL):
+            logger.info("no %s: training alone for %d steps, nothing is saved", contract.TRIAL, target_steps)
+            document = TrialDocument(target_steps=target_steps, horizon_steps=target_steps, standalone=True)
+            yield Trial(document, exposition.Board(), StopRequest())
+            return
+        with Ending(contract.termination_log(os.environ)) as ending, ExitStack() as stack:
+            request = stack.enter_context(listening())
+            document = contract.read(os.environ) or TrialDocument()
+            board = exposition.Board()
+            ending.trial = current = Trial(document, board, request)
+            if document.checkpoint_directory:
+                Checkpoints(document.checkpoint_directory).prepare()
+                until_told.enter_context(logs.to_file(document.checkpoint_directory / "trainer.log"))
+            stack.enter_context(exposition.serve(board, contract.metrics_port(os.environ)))
+            logger.info("trial %s, attempt %d: to step %d", document.name, document.attempt, document.target_steps)
+            yield current

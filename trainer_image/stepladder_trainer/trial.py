@@ -1,0 +1,185 @@
+"""One trial, as its training code sees it: parameters in, steps and reports out, state saved and restored between."""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from stepladder_trainer import randomness
+from stepladder_trainer.checkpoints import Checkpoints, storage, write_durably
+from stepladder_trainer.contract import Scalar, TrialDocument
+from stepladder_trainer.exposition import METRIC_NAME, Board
+from stepladder_trainer.history import History
+from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError
+from stepladder_trainer.signals import StopRequest
+
+LOWER = "this configuration diverges; a lower learning rate or more warmup may train"
+
+logger = logging.getLogger(__name__)
+
+
+class Part(Protocol):
+    """Anything with PyTorch's pair of methods: modules, optimizers, schedulers, loaders, your own counters."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that training changes, as tensors and plain values."""
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
+        """Take that state over."""
+
+
+class Trial:
+    """One trial, as its training code sees it. Steps count optimizer updates from 1; made by `trial()`."""
+
+    def __init__(self, document: TrialDocument, board: Board, request: StopRequest) -> None:
+        self.document = document
+        self.step = 0  # the last finished step
+        self.from_step = 0  # where this process began
+        self._board = board
+        self._request = request
+        self._parts: dict[str, Part] = {}
+        self._checkpoints = Checkpoints(document.checkpoint_directory) if document.checkpoint_directory else None
+        self.saved_step: int | None = None  # the newest checkpoint's step
+
+    @property
+    def parameters(self) -> Mapping[str, Scalar]:
+        """The hyperparameters of this trial by name; empty without an operator."""
+        return self.document.parameters
+
+    @property
+    def target_steps(self) -> int:
+        """The step to stop at."""
+        return self.document.target_steps
+
+    def default_target(self, steps: int) -> None:
+        """End after `steps`, unless an operator has set the target."""
+        if self.document.standalone:
+            self.document = replace(self.document, target_steps=steps, horizon_steps=steps)
+
+    @property
+    def should_stop(self) -> bool:
+        """True once SIGTERM has asked for an end: finish the step, save, leave."""
+        return self._request.signal is not None
+
+    @property
+    def stopped_by(self) -> str | None:
+        """The name of the signal that asked for an end."""
+        return self._request.signal
+
+    @property
+    def history(self) -> History:
+        """Every evaluation so far, those before a restart included."""
+        return self._board.history
+
+    def evaluation_due(self, step: int, *, every: int = 0) -> bool:
+        """Whether `step` must be evaluated: the study's rungs, the target, and each multiple of `every`."""
+        rungs = self.document.evaluation_steps
+        return step in rungs or step == self.target_steps or (every > 0 and step % every == 0)
+
+    def log(self, step: int, **numbers: float) -> None:
+        """Show numbers of the running step (`training_loss`, `gradient_norm`, ...) as `stepladder_<name>` on /metrics.
+
+        Raises InfeasibleError if `training_loss` is not finite.
+        """
+        if not math.isfinite(numbers.get("training_loss", 0.0)):
+            raise InfeasibleError(f"the training loss became {numbers['training_loss']} at step {step}: {LOWER}")
+        self._board.numbers.update(numbers, step=step)
+
+    def report(self, step: int, **metrics: float) -> None:
+        """Report metrics measured after `step` updates. Raises InfeasibleError if one of them is not finite."""
+        for name, value in metrics.items():
+            if not METRIC_NAME.fullmatch(name):
+                raise ConfigurationError(f"{name!r} cannot be a metric's name: use letters, digits and underscores")
+            if not math.isfinite(value):
+                raise InfeasibleError(f"{name} became {value} at step {step}: {LOWER}")
+        known = self.history.add(step, {name: float(value) for name, value in metrics.items()})
+        logger.info("step %d of %d: %s", step, self.target_steps, ", ".join(f"{k} {v:.6g}" for k, v in metrics.items()))
+        if self._checkpoints is not None:
+            with (
+                storage(self._checkpoints.directory),
+                (self._checkpoints.directory / "evaluations.jsonl").open("a") as file,
+            ):
+                file.write(json.dumps({"step": step, **known.metrics}) + "\n")
+
+    def restore(self, **parts: Part) -> int:
+        """Name the parts that make up the training state, load the newest checkpoint into them, and return its step (0
+        if none).
+
+        Raises ConfigurationError if the checkpoint belongs to another trial or does not fit the parts.
+        """
+        self._parts = parts
+        found = self._checkpoints.newest() if self._checkpoints else None
+        if self._checkpoints is None or found is None:
+            return 0
+        step, content = found
+        path = self._checkpoints.path(step)
+        if content["identity"] != self.document.identity:
+            raise ConfigurationError(
+                f"{path} belongs to another trial ({json.dumps(content['identity'])}): "
+                "remove it or give the study another name"
+            )
+        try:
+            for name, part in parts.items():
+                part.load_state_dict(content["parts"][name])
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            raise ConfigurationError(
+                f"{path} does not fit this training code: {type(error).__name__}: {error}"
+            ) from error
+        randomness.set_global_states(content["random"])
+        self._board.history = History.of(content["evaluations"])
+        lines = [json.dumps({"step": item.step, **item.metrics}) + "\n" for item in self.history.evaluations]
+        with storage(self._checkpoints.directory):  # evaluations after the checkpoint are about to be measured again
+            write_durably(self._checkpoints.directory / "evaluations.jsonl", "".join(lines).encode())
+        self.step = self.from_step = self.saved_step = step
+        logger.info("resumed from %s", path)
+        return step
+
+    def checkpoint(self, step: int) -> None:
+        """Save the parts given to `restore` as the state after `step` updates. Raises StorageError."""
+        self.step = step
+        if self._checkpoints is None:
+            return
+        best = self.best
+        content = {
+            "identity": self.document.identity,
+            "parts": {name: part.state_dict() for name, part in self._parts.items()},
+            "random": randomness.global_states(),
+            "evaluations": [(item.step, dict(item.metrics)) for item in self.history.evaluations],
+        }
+        self._checkpoints.save(step, content, best=best[0] if best else None)
+        self.saved_step = step
+
+    def steps(self, *, checkpoint_seconds: float = 60.0, **parts: Part) -> Iterator[int]:
+        """Yield the steps that are left, 1 being a new trial's first; the block between two of them is one optimizer
+        update.
+
+        Restores first. Saves at the study's rungs, after a best evaluation, every `checkpoint_seconds`, and at the end.
+        """
+        self.restore(**parts)
+        saved_at = time.monotonic()
+        while self.step < self.target_steps and not self.should_stop:
+            step = self.step + 1
+            yield step
+            self.step = step
+            best = self.best
+            worth_keeping = step in self.document.evaluation_steps or (best is not None and best[0] == step)
+            if worth_keeping or time.monotonic() - saved_at >= checkpoint_seconds:
+                self.checkpoint(step)
+                saved_at = time.monotonic()
+        if self.saved_step != self.step and self.step > self.from_step:
+            self.checkpoint(self.step)
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """(step, value) of the best evaluation of the objective so far."""
+        return self.history.best(self.document.objective) if self.document.objective else None
+
+    def checkpoint_of(self, step: int | None) -> str | None:
+        """The path of the checkpoint of `step`, if there is one."""
+        if self._checkpoints is None or step is None:
+            return None
+        path = self._checkpoints.path(step)
+        return str(path) if path.exists() else None
