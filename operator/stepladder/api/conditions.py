@@ -26,12 +26,12 @@ class ConditionType(StrEnum):
 class Condition(ApiModel):
     """One condition (metav1.Condition)."""
 
-    type: str = Field(max_length=316)
-    status: Status
-    reason: str = Field(min_length=1, max_length=1024)
-    message: str = Field(default="", max_length=4096)
-    last_transition_time: str = Field(max_length=64)
-    observed_generation: int = Field(default=0, ge=0)
+    type: str = Field(max_length=316, description="What the condition is about.")
+    status: Status = Field(description="Whether it holds.")
+    reason: str = Field(min_length=1, max_length=1024, description="Why, in one CamelCase word for programs.")
+    message: str = Field(default="", max_length=4096, description="Why, in a sentence for people.")
+    last_transition_time: str = Field(max_length=64, description="When the status changed last.")
+    observed_generation: int = Field(default=0, ge=0, description="The generation of the spec that this is about.")
 
 
 def find(conditions: Sequence[Condition], kind: ConditionType) -> Condition | None:

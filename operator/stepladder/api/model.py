@@ -10,7 +10,10 @@ Scalar = str | int | float | bool
 
 
 def cel(rule: str, message: str, *, field_path: str | None = None) -> dict[str, str]:
-    """One `x-kubernetes-validations` entry; `message` must say what to do, since it is all that a user sees."""
+    """One `x-kubernetes-validations` entry.
+
+    `message` is all that a user sees: the field and what is wrong with it, a colon, what to do.
+    """
     entry = {"rule": rule, "message": message}
     return entry | {"fieldPath": field_path} if field_path else entry
 
@@ -26,8 +29,10 @@ def list_map(*keys: str) -> dict[str, Any]:
 
 
 ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
-ANY_SCALAR: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
-"""A string, a number or a boolean: a structural schema cannot say so, hence `engine.validation` does."""
+PRESERVE = "x-kubernetes-preserve-unknown-fields"
+ANY_SCALAR: dict[str, Any] = {PRESERVE: True, "maxLength": 1024}
+"""A string, a number or a boolean: a structural schema cannot say so, hence `engine.validation` does. CEL cannot see
+such a field at all, not even whether it is there, save when it compares what is around it."""
 
 
 class ApiModel(BaseModel):

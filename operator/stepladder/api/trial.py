@@ -6,8 +6,10 @@ from typing import Annotated
 from pydantic import Field
 
 from stepladder.api.conditions import Condition
-from stepladder.api.model import ANY_SCALAR, ATOMIC, ApiModel, Scalar, cel, list_map, rules
-from stepladder.api.study import MAX_STEPS, FailurePolicy, Objective, Trainer
+from stepladder.api.model import ATOMIC, PRESERVE, ApiModel, Scalar, cel, list_map, rules
+from stepladder.api.rounds import MAX_STEPS
+from stepladder.api.space import MAX_PARAMETERS
+from stepladder.api.study import FailurePolicy, Objective, Trainer
 
 
 class Desired(StrEnum):
@@ -45,30 +47,30 @@ class EndReason(StrEnum):
 class Observation(ApiModel):
     """The objective after so many steps. Always finite."""
 
-    step: int = Field(ge=0)
-    value: float
+    step: int = Field(ge=0, description="Steps trained before the evaluation.")
+    value: float = Field(description="The objective.")
 
 
 class Attempt(ApiModel):
     """One pod's try at a segment, and how it ended."""
 
-    number: int = Field(ge=1)
-    pod: str = Field(max_length=253)
+    number: int = Field(ge=1, description="Counted over the trial's life, from 1.")
+    pod: str = Field(max_length=253, description="The pod's name.")
     reason: EndReason
-    exit_code: int | None = None
-    message: str = Field(default="", max_length=1024)
-    from_step: int = 0
-    to_step: int = 0
-    trained_steps: int = 0
-    gpu_seconds: float = 0.0
-    ended_at: str = Field(default="", max_length=64)
+    exit_code: int | None = Field(default=None, ge=0, le=255, description="Of the trainer container.")
+    message: str = Field(default="", max_length=1024, description="What it said, or what became of it.")
+    from_step: int = Field(default=0, ge=0, description="The checkpoint it started from.")
+    to_step: int = Field(default=0, ge=0, description="The checkpoint it left.")
+    trained_steps: int = Field(default=0, ge=0, description="Steps it ran, as the trainer reports.")
+    gpu_seconds: float = Field(default=0.0, ge=0, description="GPUs times seconds.")
+    ended_at: str = Field(default="", max_length=64, description="When it ended.")
 
 
 class Checkpoint(ApiModel):
     """The newest durable checkpoint."""
 
-    path: str = Field(max_length=1024)
-    step: int = Field(ge=0)
+    path: str = Field(max_length=1024, description="Where it lies, as the trainer sees it.")
+    step: int = Field(ge=0, description="Steps trained before it was written.")
 
 
 class TrialSpec(ApiModel):
@@ -76,33 +78,54 @@ class TrialSpec(ApiModel):
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
-            cel("self.targetSteps >= oldSelf.targetSteps", "targetSteps never falls"),
+            cel(
+                "self.targetSteps >= oldSelf.targetSteps",
+                "targetSteps never falls, since steps once trained are kept: raise it or set desired: Stop",
+            ),
             cel("self.targetSteps <= self.horizonSteps", "targetSteps must not exceed horizonSteps: lower it"),
             cel(
-                "has(self.parameters) == has(oldSelf.parameters)"
-                " && (!has(self.parameters) || self.parameters == oldSelf.parameters)",
-                "parameters cannot change: apply another Trial",
+                "self.parameters == oldSelf.parameters && self.seed == oldSelf.seed"
+                " && self.horizonSteps == oldSelf.horizonSteps",
+                "parameters, seed and horizonSteps cannot change, since checkpoints depend on them:"
+                " apply another Trial",
             ),
-            cel("self.seed == oldSelf.seed", "seed cannot change: apply another Trial"),
+            cel(
+                "self.number == oldSelf.number && self.round == oldSelf.round && self.bracket == oldSelf.bracket"
+                " && self.configuration == oldSelf.configuration && self.repeat == oldSelf.repeat"
+                " && has(self.study) == has(oldSelf.study) && (!has(self.study) || self.study == oldSelf.study)",
+                "study, number, round, bracket, configuration and repeat say where the trial belongs and cannot"
+                " change: apply another Trial",
+            ),
+            cel(
+                "oldSelf.desired != 'Stop' || self.desired == 'Stop'",
+                "desired cannot change after Stop: apply another Trial",
+            ),
+            cel(
+                "!has(self.stopReason) || self.desired == 'Stop'",
+                "stopReason goes with desired: Stop: set desired, or remove stopReason",
+            ),
             cel(
                 "has(self.study) || (has(self.trainer) && has(self.objective))",
-                "a Trial without a study needs its own trainer and objective",
+                "trainer and objective are missing, which a Trial without a study needs: give both",
             ),
         )
     }
-    study: str | None = Field(default=None, max_length=63)
+    study: str | None = Field(default=None, max_length=63, description="The study that the trial belongs to, by name.")
     number: int = Field(default=0, ge=0, description="Counted over the study, from 0.")
-    round: str = Field(default="", max_length=40)
+    round: str = Field(default="", max_length=40, description="The round of the study, by name.")
     bracket: int = Field(default=0, ge=0, description="Which ladder of the round, counted from 0.")
     configuration: int = Field(default=0, ge=0, description="Which configuration of the round; repeats share it.")
     repeat: int = Field(default=0, ge=0, description="Which run of the configuration, each with a seed of its own.")
-    parameters: dict[str, Annotated[Scalar, Field(json_schema_extra=ANY_SCALAR)]] = Field(
-        default_factory=dict, json_schema_extra={"maxProperties": 64}
+    parameters: dict[str, Scalar] = Field(
+        default={},
+        max_length=MAX_PARAMETERS,
+        description="The configuration: names of hyperparameters and their values.",
+        json_schema_extra={"type": "object", PRESERVE: True},
     )
-    seed: int = Field(default=0, ge=0, le=2_147_483_647)
+    seed: int = Field(default=0, ge=0, le=2_147_483_647, description="Of the run: weights, data order, dropout.")
     target_steps: int = Field(ge=1, le=MAX_STEPS, description="Train up to this step, then write a checkpoint.")
     horizon_steps: int = Field(ge=1, le=MAX_STEPS, description="Steps of a full run: the schedule's horizon.")
-    rung_steps: tuple[int, ...] = Field(
+    rung_steps: tuple[Annotated[int, Field(ge=1, le=MAX_STEPS, description="A step.")], ...] = Field(
         default=(),
         max_length=64,
         description="Steps that are evaluated because a rung judges there.",
@@ -120,9 +143,11 @@ class TrialSpec(ApiModel):
 class TrialStatus(ApiModel):
     """How far the trial is, how good, and what it has taken."""
 
-    observed_generation: int = Field(default=0, ge=0)
-    conditions: tuple[Condition, ...] = Field(default=(), max_length=16, json_schema_extra=list_map("type"))
-    phase: str = Field(default="", max_length=64)
+    observed_generation: int = Field(default=0, ge=0, description="The generation of the spec that this is about.")
+    conditions: tuple[Condition, ...] = Field(
+        default=(), max_length=16, description="What is true of the trial now.", json_schema_extra=list_map("type")
+    )
+    phase: str = Field(default="", max_length=64, description="For people; programs read the conditions.")
     outcome: Outcome | None = None
     steps: int = Field(default=0, ge=0, description="Steps up to the newest known checkpoint.")
     last: Observation | None = None
@@ -135,12 +160,14 @@ class TrialStatus(ApiModel):
     )
     attempt_count: int = Field(default=0, ge=0, description="Attempts that have ended, over the trial's life.")
     retries: int = Field(default=0, ge=0, description="Unexplained failures since the last progress.")
-    retry_not_before: str | None = Field(default=None, max_length=64)
+    retry_not_before: str | None = Field(default=None, max_length=64, description="When the next retry is due.")
     trained_steps: int = Field(default=0, ge=0, description="Steps run by all attempts, as the trainers report.")
-    gpu_seconds: float = 0.0
-    pod: str | None = Field(default=None, max_length=253)
-    node: str | None = Field(default=None, max_length=253)
-    pending_since: str | None = Field(default=None, max_length=64)
+    gpu_seconds: float = Field(default=0.0, ge=0, description="GPUs times seconds over all attempts.")
+    pod: str | None = Field(default=None, max_length=253, description="The pod that runs, or ran last.")
+    node: str | None = Field(default=None, max_length=253, description="The node that it is on.")
+    pending_since: str | None = Field(default=None, max_length=64, description="Since when the pod has been waiting.")
     checkpoint: Checkpoint | None = None
     best_checkpoint: Checkpoint | None = None
-    provenance: dict[str, str] = Field(default_factory=dict, json_schema_extra={"maxProperties": 32})
+    provenance: dict[str, Annotated[str, Field(max_length=1024, description="A version.")]] = Field(
+        default={}, max_length=32, description="What trained it: versions, device, commit, as the trainer tells."
+    )

@@ -1,0 +1,114 @@
+"""Rounds: who proposes configurations, who decides how far each is trained, and where a round starts from."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from stepladder.api.model import ApiModel, cel, list_map, rules
+from stepladder.api.space import MAX_PARAMETERS, FixedValue
+
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+MAX_STEPS = 1_000_000_000_000
+MAX_TRIALS = 100_000
+MAX_ROUNDS = 16
+
+
+class SamplerAlgorithm(StrEnum):
+    """Who proposes configurations."""
+
+    QUASI_RANDOM = "QuasiRandom"
+    RANDOM = "Random"
+    TPE = "TPE"
+    GAUSSIAN_PROCESS = "GaussianProcess"
+
+
+class PrunerAlgorithm(StrEnum):
+    """Who decides how long a configuration may run."""
+
+    NONE = "None"
+    SUCCESSIVE_HALVING = "SuccessiveHalving"
+    HYPERBAND = "Hyperband"
+    ASHA = "ASHA"
+
+
+class BracketSizing(StrEnum):
+    """Hyperband's brackets as Algorithm 1 of the paper sizes them, or as its Table 1 does (the two disagree)."""
+
+    ALGORITHM_1 = "Algorithm1"
+    TABLE_1 = "Table1"
+
+
+class Sampler(ApiModel):
+    """Who proposes the round's configurations."""
+
+    algorithm: SamplerAlgorithm = SamplerAlgorithm.QUASI_RANDOM
+
+
+class Pruner(ApiModel):
+    """Who decides how far each configuration is trained."""
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                "self.algorithm == 'None' || has(self.minSteps)",
+                "pruner.minSteps is missing: give the steps after which the first rung is judged",
+            )
+        )
+    }
+    algorithm: PrunerAlgorithm = PrunerAlgorithm.NONE
+    min_steps: int | None = Field(default=None, ge=1, le=MAX_STEPS, description="Steps of the lowest rung.")
+    reduction_factor: int = Field(default=3, ge=2, le=64, description="One in this many is promoted (eta).")
+    bracket_sizing: BracketSizing = BracketSizing.ALGORITHM_1
+
+
+class RoundSource(ApiModel):
+    """Start from the best configurations of an earlier round instead of proposing new ones."""
+
+    round: str = Field(min_length=1, max_length=40, description="The name of the earlier round.")
+    best: int = Field(default=1, ge=1, le=1000, description="How many of its best configurations to take.")
+
+
+class Round(ApiModel):
+    """One round of the study: many short runs, or few long ones on good points."""
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                "self == oldSelf",
+                "rounds cannot change once they are there, since their trials would not compare: add another round",
+            ),
+            cel(
+                "has(self.from) != has(self.trials)",
+                "trials (new configurations) and from (the best of an earlier round) exclude each other:"
+                " give exactly one of them",
+            ),
+            cel(
+                "!has(self.pruner.minSteps) || self.pruner.minSteps <= self.maxSteps",
+                "pruner.minSteps must not exceed the round's maxSteps: lower it",
+            ),
+            cel(
+                "self.repeats == 1 || self.pruner.algorithm == 'None'",
+                "repeats above 1 are there to be compared, hence all trained to the end: set pruner.algorithm: None"
+                " or repeats: 1",
+            ),
+            cel(
+                "!has(self.from) || self.from.round != self.name",
+                "from.round names this round itself: name an earlier one",
+            ),
+        )
+    }
+    name: str = Field(
+        min_length=1, max_length=40, pattern=NAME_PATTERN, description="Stands in labels: a-z, 0-9 and -."
+    )
+    trials: int | None = Field(default=None, ge=1, le=MAX_TRIALS, description="How many configurations to propose.")
+    max_steps: int = Field(ge=1, le=MAX_STEPS, description="Steps of a full run, and the schedule's horizon.")
+    from_: RoundSource | None = Field(default=None, alias="from")
+    repeats: int = Field(default=1, ge=1, le=100, description="Runs of each configuration, each with another seed.")
+    parameters: tuple[FixedValue, ...] = Field(
+        default=(),
+        max_length=MAX_PARAMETERS,
+        description="Values for this round only, such as a schedule of its own.",
+        json_schema_extra=list_map("name"),
+    )
+    sampler: Sampler = Sampler()
+    pruner: Pruner = Pruner()
