@@ -1,0 +1,34 @@
+"""ASHA (Li et al., MLSys 2020): promotion as soon as a trial is in the best 1/eta of its rung. It never waits."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from stepladder.api.study import Direction
+from stepladder.engine.ladder import Ladder, Moves, Promotion, can_climb_from, ranked
+from stepladder.engine.observed import TrialView
+
+
+def moves(ladder: Ladder, trials: Sequence[TrialView], direction: Direction) -> Moves:
+    """From the highest rung below the top downwards, the best `results // reduction_factor` not yet promoted.
+
+    When nothing is left to start or to wait for, the paper's rule may leave the top rung empty: the best of the
+    highest rung then goes on, until one run has reached the top or none is left. After that the others are pruned.
+    """
+    downwards = tuple(reversed(tuple(pairwise(ladder.rungs))))
+    standings = [(rung, above, ranked(trials, rung, direction)) for rung, above in downwards]
+    promotions = tuple(
+        Promotion(trial, above)
+        for rung, above, standing in standings
+        for trial in standing[: len(standing) // ladder.reduction_factor]
+        if can_climb_from(trial, rung)
+    )
+    under_way = len(trials) < ladder.size or any(not trial.ended and not trial.reached for trial in trials)
+    if promotions or under_way:
+        return Moves(promotions)
+    top = ladder.rungs[-1]
+    if not ranked(trials, top, direction):
+        for rung, above, standing in standings:
+            for trial in standing:
+                if can_climb_from(trial, rung):
+                    return Moves((Promotion(trial, above),))
+    return Moves(prunes=tuple(trial for trial in trials if not trial.ended and trial.target_steps < top))

@@ -1,0 +1,180 @@
+"""The whole study in one function: `plan(observed)` says what to do now.
+
+Level-triggered: it looks at what is there, never at what it asked for before, so that any of its actions may be lost
+or done twice. Linear in the number of trials but for sorting.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from stepladder.api.model import Scalar
+from stepladder.api.study import Round, TuningStudySpec
+from stepladder.api.trial import Desired, Outcome
+from stepladder.engine import space, verdict
+from stepladder.engine.actions import Action, Ask, Plan, Promote, SetDesired, Start, Stop, Verdict
+from stepladder.engine.ladder import Promotion
+from stepladder.engine.observed import Observed, TrialView
+from stepladder.engine.pruners import POLICIES
+from stepladder.engine.ranking import best_configurations
+from stepladder.engine.rounds import Layout, Run, by_round, layout
+from stepladder.engine.seeds import run_seed
+
+
+@dataclass(frozen=True)
+class _Round:
+    """A round as it is now."""
+
+    spec: Round
+    layout: Layout
+    trials: Sequence[TrialView]
+    there: Mapping[tuple[int, int], TrialView]  # by (configuration, repeat)
+    seeds: Sequence[Mapping[str, Scalar]] | None  # the configurations it starts from; None: they are proposed
+
+    @property
+    def done(self) -> bool:
+        runs = self.layout.configurations * self.layout.repeats
+        return len(self.there) >= runs and all(trial.outcome is not None for trial in self.trials)
+
+
+def plan(observed: Observed) -> Plan:
+    """What to do now. Equal observations give equal plans.
+
+    Raises ValueError for a spec that validation refuses (no ladder between minSteps and maxSteps, circular conditions).
+    """
+    trials = observed.trials
+    running, stuck = _running(observed)
+    name = running.spec.name if running else observed.spec.rounds[-1].name
+    if observed.finished:
+        return Plan(_stop_all(trials), name)
+    end = verdict.early(observed, rounds_done=running is None and stuck is None)
+    end = end or stuck or (verdict.completed(observed) if running is None else None)
+    if end is not None:
+        over = all(trial.outcome is not None and not trial.has_pod for trial in trials)
+        spent = end.message if end.reason == verdict.BUDGET_EXHAUSTED else ""
+        return Plan(_stop_all(trials), name, end if over else None, spent)
+    return Plan(tuple(_continue(observed, running)) if running else (), name)
+
+
+def _running(observed: Observed) -> tuple[_Round | None, Verdict | None]:
+    """The first round that is not done; or none and, if a round has nothing to start from, that verdict."""
+    trials = by_round(observed.trials)
+    for round_ in observed.spec.rounds:
+        seeds = None
+        if round_.from_ is not None:
+            source = trials.get(round_.from_.round, ())
+            direction = observed.spec.objective.direction
+            best = best_configurations(direction, source, round_.from_.best)
+            if not best:
+                return None, verdict.nothing_to_start_from(observed, round_.name, round_.from_.round)
+            seeds = [space.override(observed.spec, round_, configuration.runs[0].parameters) for configuration in best]
+        view = _view(observed.spec, round_, trials.get(round_.name, ()), seeds)
+        if not view.done:
+            return view, None
+    return None, None
+
+
+def _view(
+    spec: TuningStudySpec, round_: Round, trials: Sequence[TrialView], seeds: Sequence[Mapping[str, Scalar]] | None
+) -> _Round:
+    settings = len(space.settings(spec, round_)) if seeds is None else 1
+    configurations = (round_.trials or 0) if seeds is None else len(seeds)
+    there = {(trial.configuration, trial.repeat): trial for trial in trials}
+    return _Round(round_, layout(round_, settings, configurations), trials, there, seeds)
+
+
+def _stop_all(trials: Iterable[TrialView]) -> tuple[Action, ...]:
+    """Stop what has not ended. A trial at the top of its ladder is left to complete."""
+    return tuple(
+        Stop(trial.name, Outcome.STOPPED)
+        for trial in trials
+        if not trial.ended and not (trial.reached and trial.target_steps >= trial.horizon_steps)
+    )
+
+
+def _continue(observed: Observed, running: _Round) -> Iterator[Action]:
+    """Prune; then pause what exceeds the parallelism, or fill the free slots: resume, promote, start, in this order.
+
+    The order is strict: where a move has no slot, those after it wait too, so that one worker always does the same.
+    """
+    promotions, prunes = _moves(observed, running)
+    yield from (Stop(trial.name, Outcome.PRUNED) for trial in prunes)
+    allowed = 0 if observed.spec.suspend else observed.spec.parallelism
+    active = [trial for trial in observed.trials if trial.active]
+    if len(active) > allowed:
+        yield from (SetDesired(trial.name, Desired.PAUSE) for trial in reversed(active[allowed:]))
+    slots = allowed - sum(trial.occupies for trial in observed.trials)
+    for occupied, actions in _wishes(observed, running, promotions):
+        slots -= not occupied
+        if observed.spec.suspend or slots < 0:
+            return
+        yield from actions
+
+
+def _wishes(
+    observed: Observed, running: _Round, promotions: Iterable[Promotion]
+) -> Iterator[tuple[bool, tuple[Action, ...]]]:
+    """What would be done with unlimited slots, in order; each with whether it has its slot already."""
+    for trial in observed.trials:
+        if trial.desired is Desired.PAUSE and not trial.ended and not trial.reached:
+            yield trial.has_pod, (SetDesired(trial.name, Desired.RUN),)
+    for promotion in promotions:
+        trial = promotion.trial
+        promote = Promote(trial.name, promotion.target_steps)
+        resume = (SetDesired(trial.name, Desired.RUN),) if trial.desired is Desired.PAUSE else ()
+        yield trial.has_pod, (*resume, promote)
+    for start in _starts(observed, running):
+        yield False, (start,)
+
+
+def _moves(observed: Observed, running: _Round) -> tuple[list[Promotion], list[TrialView]]:
+    """The promotions of all ladders, to the deepest rung first, and the prunes."""
+    on_ladder: list[list[TrialView]] = [[] for _ in running.layout.ladders]
+    for trial in running.trials:
+        if trial.bracket < len(on_ladder):
+            on_ladder[trial.bracket].append(trial)
+    policy = POLICIES[running.spec.pruner.algorithm]
+    direction = observed.spec.objective.direction
+    promotions: list[Promotion] = []
+    prunes: list[TrialView] = []
+    for ladder, trials in zip(running.layout.ladders, on_ladder, strict=True):
+        if trials:
+            moves = policy.moves(ladder, trials, direction)
+            promotions += moves.promotions
+            prunes += moves.prunes
+    promotions.sort(key=lambda promotion: -promotion.target_steps)
+    return promotions, prunes
+
+
+def _starts(observed: Observed, running: _Round) -> Iterator[Start]:
+    """The trials still to be created, in order. Repeats of a proposed configuration wait for its first run's values."""
+    used = {trial.number for trial in observed.trials}
+    free_numbers = (number for number in count() if number not in used)
+    for run in running.layout.missing(running.there):
+        first = running.there.get((run.configuration, 0))
+        if first is not None:
+            yield _start(observed, running, run, next(free_numbers), first.parameters, None)
+        elif running.seeds is not None:
+            yield _start(observed, running, run, next(free_numbers), running.seeds[run.configuration], None)
+        elif run.repeat == 0:
+            ask = Ask(running.spec.name, run.setting, run.index)
+            yield _start(observed, running, run, next(free_numbers), {}, ask)
+
+
+def _start(
+    observed: Observed, running: _Round, run: Run, number: int, parameters: Mapping[str, Scalar], ask: Ask | None
+) -> Start:
+    rungs = running.layout.ladders[run.bracket].rungs
+    return Start(
+        number=number,
+        round=running.spec.name,
+        bracket=run.bracket,
+        configuration=run.configuration,
+        repeat=run.repeat,
+        seed=run_seed(observed.spec.seed, running.spec.name, run.configuration, run.repeat),
+        target_steps=rungs[0],
+        horizon_steps=running.spec.max_steps,
+        rung_steps=rungs,
+        parameters=parameters,
+        ask=ask,
+    )

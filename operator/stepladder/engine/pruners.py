@@ -1,0 +1,15 @@
+"""The pruners by name. A new one is a file of its own and a line here."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from stepladder.api.study import PrunerAlgorithm
+from stepladder.engine import asha, hyperband, straight, successive_halving
+from stepladder.engine.ladder import Policy
+
+POLICIES: Final[Mapping[PrunerAlgorithm, Policy]] = {
+    PrunerAlgorithm.NONE: Policy(straight.split, successive_halving.moves),
+    PrunerAlgorithm.SUCCESSIVE_HALVING: Policy(successive_halving.split, successive_halving.moves),
+    PrunerAlgorithm.HYPERBAND: Policy(hyperband.split, successive_halving.moves),
+    PrunerAlgorithm.ASHA: Policy(successive_halving.split, asha.moves),
+}

@@ -1,0 +1,100 @@
+"""Who is best: the incumbent trial, the best configurations of a round, and the spread over their repeats."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from statistics import fmean, stdev
+
+from stepladder.api.study import Direction, Objective, Spread, TuningStudySpec
+from stepladder.api.trial import Outcome
+from stepladder.engine.observed import TrialView, better, rank_key
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The runs of one configuration that got furthest, and the mean of their objectives there."""
+
+    runs: tuple[TrialView, ...]
+    step: int
+    value: float
+
+
+def meets_target(objective: Objective, trial: TrialView) -> bool:
+    """Whether the trial's best is at least as good as the study's target. An infeasible trial never is."""
+    if objective.target is None or not _counts(trial) or trial.best is None:
+        return False
+    return not better(objective.direction, objective.target, trial.best.value)
+
+
+def incumbent(spec: TuningStudySpec, trials: Sequence[TrialView]) -> TrialView | None:
+    """The best trial by its best objective: among those that meet the target if any do, else among the completed ones
+    of the latest round that has any, else among all. Ties go to more steps, then to the lower number.
+
+    None if no trial has a finite objective. Infeasible trials never win.
+    """
+    contenders = [trial for trial in trials if _counts(trial)]
+    pool = [trial for trial in contenders if meets_target(spec.objective, trial)]
+    if not pool:
+        completed = [trial for trial in contenders if trial.outcome is Outcome.COMPLETED]
+        order = {round_.name: place for place, round_ in enumerate(spec.rounds)}
+        latest = max((order.get(trial.round, -1) for trial in completed), default=-1)
+        pool = [trial for trial in completed if order.get(trial.round, -1) == latest] or contenders
+
+    def key(trial: TrialView) -> tuple[float, int, int]:
+        value = trial.best.value if trial.best is not None else float("inf")
+        return rank_key(spec.objective.direction, value), -trial.steps, trial.number
+
+    return min(pool, key=key, default=None)
+
+
+def best_configurations(direction: Direction, trials: Iterable[TrialView], count: int) -> tuple[Configuration, ...]:
+    """The best configurations among the trials of one round, best first, at most `count`.
+
+    Completed ones come first, by their objective at the top (the mean over repeats); then those that got further,
+    by their objective there; failed ones last. Infeasible ones, and those without a result, are left out.
+    """
+    runs: dict[int, list[TrialView]] = {}
+    for trial in trials:
+        if trial.results and (trial.outcome or trial.stopping) is not Outcome.INFEASIBLE:
+            runs.setdefault(trial.configuration, []).append(trial)
+    ranked: list[tuple[tuple[int, int, float, int], Configuration]] = []
+    for number, of_configuration in runs.items():
+        standing = min(_standing(trial) for trial in of_configuration)
+        furthest = tuple(trial for trial in of_configuration if _standing(trial) == standing)
+        step = -standing[1]
+        value = fmean(trial.results[step] for trial in furthest)
+        ranked.append(((*standing, rank_key(direction, value), number), Configuration(furthest, step, value)))
+    ranked.sort(key=lambda entry: entry[0])
+    return tuple(configuration for _, configuration in ranked[:count])
+
+
+def spread(direction: Direction, trials: Iterable[TrialView]) -> Spread | None:
+    """Mean and sample standard deviation of the objective at the top, over the completed repeats of the best
+    configuration of one round. None if it has fewer than two."""
+    completed = [trial for trial in trials if trial.outcome is Outcome.COMPLETED]
+    for best in best_configurations(direction, completed, 1):
+        if len(best.runs) > 1:
+            values = [trial.results[best.step] for trial in best.runs]
+            return Spread(
+                trial=best.runs[0].name, mean=best.value, standard_deviation=stdev(values), repeats=len(values)
+            )
+    return None
+
+
+def full_training_steps(trials: Iterable[TrialView]) -> int:
+    """Steps that these trials would have taken, had each been trained to the end."""
+    return sum(trial.horizon_steps for trial in trials)
+
+
+def _counts(trial: TrialView) -> bool:
+    return (
+        trial.best is not None
+        and isfinite(trial.best.value)
+        and (trial.outcome or trial.stopping) is not Outcome.INFEASIBLE
+    )
+
+
+def _standing(trial: TrialView) -> tuple[int, int]:
+    """Lower is better: completed, then others, then failed; within each, further is better."""
+    place = {Outcome.COMPLETED: 0, Outcome.FAILED: 2}.get(trial.outcome, 1) if trial.outcome else 1
+    return place, -max(trial.results)

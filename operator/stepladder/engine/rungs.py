@@ -1,0 +1,19 @@
+"""The steps at which a ladder's trials are judged. Integers only: floating logarithms are wrong at 3^5 and 10^3."""
+
+
+def rung_steps(max_steps: int, min_steps: int, reduction_factor: int) -> tuple[int, ...]:
+    """The rungs of a ladder in steps, ascending: `max_steps // reduction_factor**k` for as long as that is at least
+    `min_steps`. The top rung is `max_steps` exactly.
+
+    Raises ValueError if no ladder can be built so.
+    """
+    if not 1 <= min_steps <= max_steps:
+        raise ValueError(f"minSteps must lie between 1 and maxSteps {max_steps}, not {min_steps}")
+    if reduction_factor < 2:
+        raise ValueError(f"reductionFactor must be at least 2, not {reduction_factor}")
+    rungs = []
+    steps = max_steps
+    while steps >= min_steps:
+        rungs.append(steps)
+        steps //= reduction_factor
+    return tuple(reversed(rungs))

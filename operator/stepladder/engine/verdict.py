@@ -1,0 +1,66 @@
+"""Whether the study is over, and why."""
+
+from collections import Counter
+from typing import Final
+
+from stepladder.api.trial import Outcome
+from stepladder.engine import budget
+from stepladder.engine.actions import Verdict
+from stepladder.engine.observed import Observed
+from stepladder.engine.ranking import incumbent, meets_target
+
+BUDGET_EXHAUSTED: Final = "BudgetExhausted"
+NO_RESULT: Final = "NoResult"
+ROUNDS_COMPLETED: Final = "RoundsCompleted"
+TARGET_REACHED: Final = "TargetReached"
+TOO_MANY_FAILURES: Final = "TooManyFailures"
+
+
+def early(observed: Observed, *, rounds_done: bool) -> Verdict | None:
+    """What ends the study before its rounds do: the target, too many failures, or the budget, in this order.
+
+    With `rounds_done` the budget ends nothing, unless trials were stopped for it.
+    """
+    spec, trials = observed.spec, observed.trials
+    if any(meets_target(spec.objective, trial) for trial in trials):
+        return Verdict(succeeded=True, reason=TARGET_REACHED, message=f"The target is reached. {_best(observed)}")
+    failed = sum(trial.outcome is Outcome.FAILED for trial in trials)
+    if failed > spec.failure_policy.max_failed_trials:
+        message = (
+            f"{failed} trials failed, and failurePolicy.maxFailedTrials allows {spec.failure_policy.max_failed_trials}:"
+            " see the failed trials' conditions."
+        )
+        return Verdict(succeeded=False, reason=TOO_MANY_FAILURES, message=message)
+    cut_short = any((trial.outcome or trial.stopping) is Outcome.STOPPED for trial in trials)
+    spent = budget.exhausted(observed)
+    if spent and (cut_short or not rounds_done):
+        found = incumbent(spec, trials) is not None
+        return Verdict(succeeded=found, reason=BUDGET_EXHAUSTED, message=f"{spent} {_best(observed)}")
+    return None
+
+
+def completed(observed: Observed) -> Verdict:
+    """How the study ended whose rounds are all done."""
+    if incumbent(observed.spec, observed.trials) is None:
+        return Verdict(succeeded=False, reason=NO_RESULT, message=_best(observed))
+    rounds = len(observed.spec.rounds)
+    done = "The round is" if rounds == 1 else f"All {rounds} rounds are"
+    return Verdict(succeeded=True, reason=ROUNDS_COMPLETED, message=f"{done} done. {_best(observed)}")
+
+
+def nothing_to_start_from(observed: Observed, round_name: str, source: str) -> Verdict:
+    """The verdict on a study whose round `round_name` starts from the best of a round that found nothing."""
+    message = f"Round {round_name} starts from the best of {source}, which has no result. {_best(observed)}"
+    return Verdict(succeeded=False, reason=NO_RESULT, message=message)
+
+
+def _best(observed: Observed) -> str:
+    best = incumbent(observed.spec, observed.trials)
+    if best is not None and best.best is not None:
+        metric = observed.spec.objective.metric
+        return f"Best {metric}: {best.best.value:.6g} at step {best.best.step} of trial {best.name}."
+    outcomes = Counter(trial.outcome for trial in observed.trials)
+    return (
+        f"No trial has a finite result: of {len(observed.trials)}, {outcomes[Outcome.INFEASIBLE]} were infeasible"
+        f" and {outcomes[Outcome.FAILED]} failed."
+    )
