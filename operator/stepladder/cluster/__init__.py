@@ -1,1 +1,1 @@
-"""The home on a cluster: kopf entry point, API-server object store, Lease, Events."""
+"""The cluster home: objects on a real API server, watched through kopf, written by one leader at a time."""

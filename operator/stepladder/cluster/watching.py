@@ -1,0 +1,139 @@
+"""The watches: kopf with stateless handlers only, so that it writes nothing to any object."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import kopf
+
+from stepladder import telemetry
+from stepladder.api import names
+from stepladder.cluster.connection import Configuration, login
+from stepladder.control.store import PODS, WATCHED, Change, Resource
+
+logger = logging.getLogger(__name__)
+
+Configure = Callable[[], Awaitable[Configuration]]
+
+# Seconds between attempts to reach the API server again; the last one is repeated for as long as it takes.
+_BACKOFFS: Final = (1, 1, 2, 3, 5, 8, 13, 21, 30)
+
+
+class Backoffs:
+    """Delays without an end, from the start for every request: where kopf runs out of delays, it ends the process."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from _BACKOFFS
+        while True:
+            yield _BACKOFFS[-1]
+
+
+def settings() -> kopf.OperatorSettings:
+    """kopf's settings, where its defaults could stall a watch in silence, write objects, or need more rights."""
+    made = kopf.OperatorSettings()
+    made.posting.enabled = False
+    made.scanning.disabled = True  # else kopf watches CRDs and namespaces, and needs the rights to
+    made.watching.server_timeout = 300
+    made.watching.client_timeout = 330
+    made.watching.connect_timeout = 5
+    made.watching.inactivity_timeout = 70  # bookmarks come every 60 s
+    made.watching.chunk_size = 500
+    made.watching.label_selectors[PODS.group, PODS.version, PODS.plural] = names.TRIAL_LABEL
+    made.networking.request_timeout = 60
+    made.networking.connect_timeout = 5
+    made.networking.error_backoffs = Backoffs()
+    made.process.ultimate_exiting_timeout = None  # main decides when the process ends
+    return made
+
+
+def registry(
+    publish: Callable[[Change], None], log_in: Callable[[], Awaitable[kopf.ConnectionInfo]]
+) -> kopf.OperatorRegistry:
+    """One stateless handler for each watched resource, and the login."""
+    made = kopf.OperatorRegistry()
+    for resource in WATCHED:
+        _observe(made, resource, publish)
+
+    @kopf.on.login(registry=made)
+    async def authenticate(**_: Any) -> kopf.ConnectionInfo:
+        return await log_in()
+
+    return made
+
+
+def _observe(made: kopf.OperatorRegistry, resource: Resource, publish: Callable[[Change], None]) -> None:
+    @kopf.on.event(resource.group, resource.version, resource.plural, id=resource.plural, registry=made)
+    async def observe(event: Any, **_: Any) -> None:
+        seen = change(resource, event)
+        telemetry.WATCH_EVENTS.labels(resource=resource.plural, type=seen.type).inc()
+        publish(seen)
+
+
+def change(resource: Resource, event: Any) -> Change:
+    """What kopf's raw event says. It has no type when the object was listed and not watched."""
+    return Change(event["type"] or "ADDED", resource, event["object"])
+
+
+class WatchEnded(Exception):
+    """The watches are gone; the cause says why. They do not come back by themselves: the process has to end."""
+
+
+class Watch:
+    """kopf, in a thread and event loop of its own: when it ends, it cancels every task of its loop and waits for them,
+    and in the main thread it would take SIGTERM for itself."""
+
+    def __init__(self, configure: Configure, publish: Callable[[Change], None], namespaces: Sequence[str] = ()) -> None:
+        self._configure = configure
+        self._publish = publish
+        self._namespaces = tuple(namespaces)
+
+    async def run(self) -> None:
+        """Watch until cancelled.
+
+        Raises:
+            WatchEnded: kopf ended. It retries what may pass; what remains is fatal.
+        """
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        watching = asyncio.new_event_loop()
+        # Not a threading.Event: kopf would wait for one in an executor, which nothing could shut down after an error.
+        stop = asyncio.Event()
+
+        def thread() -> None:
+            ending = WatchEnded("kopf stopped")
+            try:
+                with asyncio.Runner(loop_factory=lambda: watching) as runner:
+                    runner.run(self._watch(stop))
+            except BaseException as error:  # noqa: BLE001 - handed to the loop that awaits this thread
+                ending = WatchEnded(f"{type(error).__name__}: {error}")
+                ending.__cause__ = error
+            with suppress(RuntimeError):  # that loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, ended, ending)
+
+        threading.Thread(target=thread, name="kopf", daemon=True).start()
+        try:
+            await ended
+        finally:
+            with suppress(RuntimeError):  # this one is closed: kopf has ended
+                watching.call_soon_threadsafe(stop.set)
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        async def log_in() -> kopf.ConnectionInfo:
+            return await login(await self._configure())
+
+        await kopf.operator(
+            registry=registry(self._publish, log_in),
+            settings=settings(),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=stop,
+        )
+
+
+def _settle(ended: "asyncio.Future[None]", ending: WatchEnded) -> None:
+    if not ended.done():
+        ended.set_exception(ending)
