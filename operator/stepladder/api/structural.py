@@ -46,7 +46,7 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
     if "properties" in node:
         converted["properties"] = {name: _convert(child, definitions) for name, child in node["properties"].items()}
     values = converted.pop("additionalProperties", None)
-    if isinstance(values, Mapping):
+    if isinstance(values, Mapping) and PRESERVE not in node:
         converted["additionalProperties"] = _convert(values, definitions)
     if isinstance(converted.get("default"), dict):
         converted["default"] = defaults(converted)

@@ -118,14 +118,14 @@ class TuningStudySpec(ApiModel):
                 " make a new study",
             ),
             cel(
-                "self.parameters == oldSelf.parameters && self.parameters.map(p, p.name).join('/')"
-                " == oldSelf.parameters.map(p, p.name).join('/')",
+                "self.parameters == oldSelf.parameters"
+                " && self.parameters.map(p, p.name) == oldSelf.parameters.map(p, p.name)",
                 "parameters cannot change, since trials have been drawn from them: make a new study",
             ),
             cel("self.seed == oldSelf.seed", "seed cannot change: make a new study"),
             cel(
-                "(self.rounds.map(r, r.name).join('/') + '/').startsWith("
-                "oldSelf.rounds.map(r, r.name).join('/') + '/')",
+                "self.rounds.map(r, r.name) == oldSelf.rounds.map(o, o.name)"
+                " + self.rounds.filter(r, !oldSelf.rounds.exists(o, o.name == r.name)).map(r, r.name)",
                 "rounds can only be added, after those that are there: put back the rounds that were removed or moved",
             ),
             cel(
