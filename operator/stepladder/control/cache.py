@@ -1,0 +1,132 @@
+"""What the reconcilers read: the newest state known of every watched object.
+
+Fed by the watch, by periodic lists (a watch that was interrupted never says what was deleted meanwhile) and by the
+answers to our own writes, so that a reconcile never plans on a state older than what it has itself written.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from stepladder.api import names
+from stepladder.control.store import PODS, STUDIES, TRIALS, Change, Listing, Object, Resource
+
+# The label by which the children of an object are found.
+OWNER_LABEL = {TRIALS: names.STUDY_LABEL, PODS: names.TRIAL_LABEL}
+REMEMBERED = 5_000
+
+
+class Key(NamedTuple):
+    """An object of some resource: also what the workqueue holds."""
+
+    resource: Resource
+    namespace: str
+    name: str
+
+
+def key_of(resource: Resource, item: Object) -> Key:
+    """The key of an object."""
+    return Key(resource, item["metadata"].get("namespace", ""), item["metadata"]["name"])
+
+
+def version_of(item: Object) -> int:
+    """The resourceVersion, which Kubernetes 1.35 and later promise to be comparable within a resource."""
+    return int(item["metadata"]["resourceVersion"])
+
+
+class Cache:
+    """The newest known objects, indexed by the label that names their owner."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Resource, dict[Key, Object]] = defaultdict(dict)
+        self._children: dict[tuple[Resource, str, str], dict[Key, Object]] = defaultdict(dict)
+        self._gone: OrderedDict[str, Object] = OrderedDict()  # deleted, by UID, as they last were
+
+    def get(self, key: Key) -> Object | None:
+        """The newest known state."""
+        return self._objects[key.resource].get(key)
+
+    def all(self, resource: Resource) -> Iterable[Object]:
+        """Every known object of a resource."""
+        return tuple(self._objects[resource].values())
+
+    def children(self, resource: Resource, namespace: str, owner: str) -> tuple[Object, ...]:
+        """The objects of `resource` whose owner label is `owner`."""
+        return tuple(self._children.get((resource, namespace, owner), {}).values())
+
+    def last_words(self, namespace: str, trial: str) -> tuple[Object, ...]:
+        """Pods of a trial that are gone, as they last were: they may have ended with a result."""
+        return tuple(
+            pod
+            for pod in self._gone.values()
+            if pod["kind"] == PODS.kind
+            and pod["metadata"].get("namespace") == namespace
+            and pod["metadata"].get("labels", {}).get(names.TRIAL_LABEL) == trial
+        )
+
+    def observe(self, change: Change) -> bool:
+        """Take in one change; whether it said anything new."""
+        if change.type == "DELETED":
+            return self.forget(change.resource, change.object)
+        return self.put(change.resource, change.object)
+
+    def put(self, resource: Resource, item: Object) -> bool:
+        """Take in an object's state, unless a newer one is known or it is known to be deleted."""
+        if item["metadata"]["uid"] in self._gone:
+            return False
+        key = key_of(resource, item)
+        known = self._objects[resource].get(key)
+        if known is not None and version_of(known) >= version_of(item):
+            return False
+        self._objects[resource][key] = item
+        if owner := self._owner(resource, item):
+            self._children[resource, key.namespace, owner][key] = item
+        return True
+
+    def forget(self, resource: Resource, item: Object) -> bool:
+        """Take in that an object is gone; `item` is its last known state."""
+        uid = item["metadata"]["uid"]
+        self._gone[uid] = item | {"kind": resource.kind}
+        while len(self._gone) > REMEMBERED:
+            self._gone.popitem(last=False)
+        key = key_of(resource, item)
+        known = self._objects[resource].get(key)
+        if known is None or known["metadata"]["uid"] != uid:
+            return False
+        del self._objects[resource][key]
+        if owner := self._owner(resource, known):
+            siblings = self._children[resource, key.namespace, owner]
+            siblings.pop(key, None)
+            if not siblings:
+                del self._children[resource, key.namespace, owner]
+        return True
+
+    def replace(self, resource: Resource, listing: Listing) -> tuple[Object, ...]:
+        """Repair from a list; the objects that it changed, the deleted among them.
+
+        What the cache holds from after the list was taken is kept.
+        """
+        changed = [item for item in listing.items if self.put(resource, item)]
+        listed = {item["metadata"]["uid"] for item in listing.items}
+        for item in tuple(self._objects[resource].values()):
+            if item["metadata"]["uid"] not in listed and version_of(item) <= listing.resource_version:
+                self.forget(resource, item)
+                changed.append(item)
+        return tuple(changed)
+
+    @staticmethod
+    def _owner(resource: Resource, item: Object) -> str | None:
+        label = OWNER_LABEL.get(resource)
+        owner: str | None = item["metadata"].get("labels", {}).get(label) if label else None
+        return owner
+
+
+def concerns(resource: Resource, item: Object) -> tuple[Key, ...]:
+    """Whom a change of this object concerns: itself if it is reconciled, and its owner."""
+    namespace = item["metadata"].get("namespace", "")
+    owner = item["metadata"].get("labels", {}).get(OWNER_LABEL.get(resource, ""))
+    if resource == PODS:
+        return (Key(TRIALS, namespace, owner),) if owner else ()
+    if resource == TRIALS:
+        return (key_of(resource, item), *((Key(STUDIES, namespace, owner),) if owner else ()))
+    return (key_of(resource, item),)

@@ -1,0 +1,164 @@
+"""The controller: feeds the cache, queues what a change concerns, and reconciles it. Both homes run this one program.
+
+Crash-only: nothing that matters lives in this process. It may be killed after any write, and the next one goes on.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+from stepladder.control.cache import Cache, Key, concerns
+from stepladder.control.clock import Clock, SystemClock
+from stepladder.control.events import EventRecorder
+from stepladder.control.scraping import Fetch, Scraper, fetch
+from stepladder.control.store import (
+    PODS,
+    QUOTAS,
+    STUDIES,
+    TRIALS,
+    WATCHED,
+    Change,
+    Conflict,
+    NotFound,
+    ObjectStore,
+    StoreError,
+)
+from stepladder.control.studies import StudyReconciler
+from stepladder.control.suggestions import RecordOfStudies, Suggestions
+from stepladder.control.trials import TrialReconciler
+from stepladder.control.workqueue import WorkQueue
+from stepladder.control.writes import Writer
+from stepladder.search.record import OptunaRecord
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 8
+RELIST_SECONDS = 60.0
+RELIST_JITTER = 0.2
+RELIST_RETRY_SECONDS = 2.0
+
+
+class Controller:
+    """Studies and trials of one namespace, or of all, kept on their way."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        storage_url: str = "",
+        namespace: str | None = None,
+        clock: Clock | None = None,
+        record: RecordOfStudies | None = None,
+        executor: Executor | None = None,
+        fetch: Fetch = fetch,
+    ) -> None:
+        """`record` and `executor` replace the Optuna storage at `storage_url` and its thread, for tests."""
+        clock = clock or SystemClock()
+        if record is None:
+            # One thread: the storage is used by one caller at a time, and the event loop never waits for it.
+            record, executor = OptunaRecord(storage_url), executor or ThreadPoolExecutor(1, "optuna")
+        self._store = store
+        self._namespace = namespace
+        self._cache = Cache()
+        self.queue: WorkQueue[Key] = WorkQueue()
+        writer = Writer(store, self._cache)
+        events = EventRecorder(store, clock)
+        scraper = Scraper(self.queue.add, fetch)
+        self._scraper = scraper
+        suggestions = Suggestions(record, executor, self.queue.add)
+        self._trials = TrialReconciler(self._cache, writer, scraper, events, clock)
+        self._studies = StudyReconciler(self._cache, writer, suggestions, scraper, events, clock)
+
+    async def run(self) -> None:
+        """Reconcile until cancelled. Raises what the store's watch raises when it is lost for good."""
+        async with asyncio.TaskGroup() as tasks:
+            listening = asyncio.Event()
+            tasks.create_task(self._listen(listening))
+            await listening.wait()
+            tasks.create_task(self._relist())
+            tasks.create_task(self._scraper.run())
+            for _ in range(WORKERS):
+                tasks.create_task(self._work())
+
+    async def _listen(self, listening: asyncio.Event) -> None:
+        changes = self._store.changes()
+        listening.set()
+        async for change in changes:
+            if self._cache.observe(change):
+                self._queue_for(change)
+
+    async def _relist(self) -> None:
+        """Lists find what the watch has lost; the first one finds everything."""
+        while True:
+            pause = RELIST_SECONDS * random.uniform(1 - RELIST_JITTER, 1 + RELIST_JITTER)
+            for resource in WATCHED:
+                try:
+                    listing = await self._store.list(resource, self._namespace, None)
+                except StoreError as error:
+                    logger.warning("cannot list %s: %s", resource.plural, error)
+                    pause = RELIST_RETRY_SECONDS
+                    continue
+                for item in self._cache.replace(resource, listing):
+                    self._queue_for(Change("MODIFIED", resource, item))
+            await asyncio.sleep(pause)
+
+    def _queue_for(self, change: Change) -> None:
+        self._enqueue(concerns(change.resource, change.object))
+        namespace = change.object["metadata"].get("namespace", "")
+        if change.resource == QUOTAS or (change.resource == PODS and _frees_quota(change)):
+            self._enqueue(self._trials.waiting_for_quota(namespace))
+        if change.resource == STUDIES and change.type != "DELETED":
+            # What a trial may do follows from its study's spec too: its template, its failure policy.
+            name = change.object["metadata"]["name"]
+            self._enqueue(key for t in self._cache.children(TRIALS, namespace, name) for key in concerns(TRIALS, t))
+
+    def _enqueue(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            if key.resource in (STUDIES, TRIALS):
+                self.queue.add(key)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                await self._reconcile(key)
+            finally:
+                self.queue.done(key)
+
+    async def _reconcile(self, key: Key) -> None:
+        """One reconcile; whatever it raises is this object's trouble and nobody else's."""
+        reconciler = self._studies if key.resource == STUDIES else self._trials
+        try:
+            after = await reconciler.reconcile(key)
+        except (Conflict, NotFound) as error:
+            logger.debug("%s %s/%s has moved on: %s", key.resource.kind, key.namespace, key.name, error)
+            await self._refresh(key)
+            self.queue.retry(key)
+        except StoreError as error:
+            logger.warning("%s %s/%s: %s", key.resource.kind, key.namespace, key.name, error)
+            self.queue.retry(key)
+        except Exception:
+            logger.exception("%s %s/%s cannot be reconciled", key.resource.kind, key.namespace, key.name)
+            self.queue.retry(key)
+        else:
+            self.queue.succeeded(key)
+            if after is not None:
+                self.queue.add_after(key, after)
+
+    async def _refresh(self, key: Key) -> None:
+        """Read what a conflict says we do not know."""
+        try:
+            self._cache.put(key.resource, await self._store.get(*key))
+        except NotFound:
+            known = self._cache.get(key)
+            if known is not None:
+                self._cache.forget(key.resource, known)
+        except StoreError as error:
+            logger.debug("cannot read %s/%s: %s", key.namespace, key.name, error)
+
+
+def _frees_quota(change: Change) -> bool:
+    """Whether a pod's change may have given GPUs back."""
+    return change.type == "DELETED" or change.object.get("status", {}).get("phase") in ("Succeeded", "Failed")

@@ -1,0 +1,44 @@
+"""From a study's trials to what each sampler may know: one history per round and scientific setting."""
+
+from collections.abc import Iterator, Sequence
+
+from stepladder.api.study import Round, TuningStudySpec
+from stepladder.api.trial import Outcome
+from stepladder.control.store import Object
+from stepladder.engine.observed import TrialView
+from stepladder.engine.space import setting_parameters, settings
+from stepladder.search.history import History, Record
+
+# Stands where a trial should be that someone has deleted, so that the others keep their numbers.
+DELETED = Record(parameters={}, outcome=Outcome.FAILED)
+
+
+def histories(study: Object, spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterator[History]:
+    """The histories of all rounds that have trials."""
+    for round_ in spec.rounds:
+        of_round = [t for t in trials if t.round == round_.name]
+        for setting in range(len(settings(spec, round_)) if of_round else 0):
+            yield history(study, spec, round_, setting, of_round)
+
+
+def history(study: Object, spec: TuningStudySpec, round_: Round, setting: int, trials: Sequence[TrialView]) -> History:
+    """The history of one round and setting. Repeats of a configuration are one record, that of the first."""
+    count = len(settings(spec, round_))
+    records: dict[int, Record] = {}
+    for trial in trials:
+        index, of_setting = divmod(trial.configuration, count)
+        if trial.round == round_.name and of_setting == setting and trial.repeat == 0:
+            records[index] = Record(
+                parameters=trial.parameters,
+                observations=tuple(sorted(trial.results.items())),
+                outcome=trial.outcome,
+            )
+    meta = study["metadata"]
+    return History(
+        name=f"{meta['namespace']}/{meta['name']}/{meta['uid']}/{round_.name}/{setting}",
+        direction=spec.objective.direction,
+        parameters=setting_parameters(spec, round_, setting),
+        sampler=round_.sampler.algorithm,
+        seed=spec.seed,
+        records=tuple(records.get(index, DELETED) for index in range(max(records, default=-1) + 1)),
+    )

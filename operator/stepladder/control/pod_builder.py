@@ -1,0 +1,127 @@
+"""From a trial to the manifest of its next pod. Pure."""
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from stepladder.api import names
+from stepladder.api.study import Objective, Trainer
+from stepladder.api.trial import TrialSpec
+from stepladder.control.ownership import owner_reference
+from stepladder.control.store import PODS, Object
+
+CHECKPOINT_VOLUME: Final = "stepladder-checkpoints"
+TARGET_ANNOTATION: Final = f"{names.GROUP}/target-steps"
+TRAINER_UID: Final = 65532  # the user of the trainer's image, and the group that may write its checkpoints
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """All that the pods of a trial have in common."""
+
+    trial: Object
+    spec: TrialSpec
+    objective: Objective
+    trainer: Trainer
+
+
+def pod_name(trial: str, attempt: int) -> str:
+    """Pods are named by trial and attempt, so that a second controller cannot make the same pod twice."""
+    return f"{trial}-{attempt}"
+
+
+def checkpoint_directory(carrier: Carrier) -> str:
+    """Where the trial's checkpoints lie: the same for every attempt, and for a study made again another one."""
+    meta = carrier.trial["metadata"]
+    parts = [carrier.trainer.checkpoints.mount_path.rstrip("/"), meta["namespace"]]
+    if carrier.spec.study:
+        parts.append(carrier.spec.study)
+    return "/".join([*parts, f"{meta['name']}-{meta['uid'][:8]}"])
+
+
+def trial_document(carrier: Carrier, attempt: int) -> str:
+    """The STEPLADDER_TRIAL document (docs/trainer.md)."""
+    spec, meta = carrier.spec, carrier.trial["metadata"]
+    document = {
+        "namespace": meta["namespace"],
+        "study": spec.study or "",
+        "round": spec.round,
+        "trial": meta["name"],
+        "number": spec.number,
+        "attempt": attempt,
+        "parameters": dict(spec.parameters),
+        "seed": spec.seed,
+        "targetSteps": spec.target_steps,
+        "horizonSteps": spec.horizon_steps,
+        "evaluationSteps": sorted({*spec.rung_steps, spec.target_steps, spec.horizon_steps}),
+        "objective": {"metric": carrier.objective.metric, "direction": carrier.objective.direction.value},
+        "checkpointDirectory": checkpoint_directory(carrier),
+    }
+    return json.dumps(document, separators=(",", ":"))
+
+
+def build_pod(carrier: Carrier, attempt: int) -> Object:
+    """The pod of one attempt: the study's template, with the trial put into the container named trainer."""
+    template = copy.deepcopy(carrier.trainer.template)
+    meta, trial = template.get("metadata") or {}, carrier.trial["metadata"]
+    labels = {
+        **(meta.get("labels") or {}),
+        "app.kubernetes.io/managed-by": "stepladder",
+        names.TRIAL_LABEL: trial["name"],
+        names.ATTEMPT_LABEL: str(attempt),
+    }
+    if carrier.spec.study:
+        labels[names.STUDY_LABEL] = carrier.spec.study
+    spec: dict[str, Any] = template["spec"]
+    spec["restartPolicy"] = "Never"
+    spec.setdefault("automountServiceAccountToken", False)
+    security = spec.setdefault("securityContext", {})
+    security.setdefault("runAsNonRoot", True)
+    security.setdefault("fsGroup", TRAINER_UID)
+    security.setdefault("seccompProfile", {"type": "RuntimeDefault"})
+    for container in spec["containers"]:
+        container.setdefault("securityContext", {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}})
+    container = next(c for c in spec["containers"] if c["name"] == names.TRAINER_CONTAINER)
+    _into_trainer(container, carrier, attempt)
+    _checkpoint_volume(spec, container, carrier)
+    return {
+        "apiVersion": PODS.api_version,
+        "kind": PODS.kind,
+        "metadata": {
+            "name": pod_name(trial["name"], attempt),
+            "namespace": trial["namespace"],
+            "labels": labels,
+            "annotations": {**(meta.get("annotations") or {}), TARGET_ANNOTATION: str(carrier.spec.target_steps)},
+            "ownerReferences": [owner_reference(carrier.trial)],
+        },
+        "spec": spec,
+    }
+
+
+def _into_trainer(container: dict[str, Any], carrier: Carrier, attempt: int) -> None:
+    # `$(parameters.learning_rate)` in args and env of foreign commands is Kubernetes' own expansion of these.
+    ours = {f"parameters.{name}": _text(value) for name, value in carrier.spec.parameters.items()}
+    ours[names.TRIAL_ENV] = trial_document(carrier, attempt).replace("$(", "$$(")
+    ours[names.METRICS_PORT_ENV] = str(carrier.trainer.metrics.port)
+    own = [e for e in container.get("env") or [] if e["name"] not in ours]
+    container["env"] = [*({"name": name, "value": value} for name, value in sorted(ours.items())), *own]
+    ports = container.setdefault("ports", [])
+    if not any(p.get("containerPort") == carrier.trainer.metrics.port for p in ports):
+        ports.append({"name": "metrics", "containerPort": carrier.trainer.metrics.port})
+    container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
+
+
+def _text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _checkpoint_volume(spec: dict[str, Any], container: dict[str, Any], carrier: Carrier) -> None:
+    checkpoints = carrier.trainer.checkpoints
+    mounts = container.setdefault("volumeMounts", [])
+    if any(m["mountPath"].rstrip("/") == checkpoints.mount_path.rstrip("/") for m in mounts):
+        return  # the template brings a volume of its own
+    claim = checkpoints.persistent_volume_claim
+    source: dict[str, Any] = {"persistentVolumeClaim": {"claimName": claim.claim_name}} if claim else {"emptyDir": {}}
+    spec.setdefault("volumes", []).append({"name": CHECKPOINT_VOLUME, **source})
+    mounts.append({"name": CHECKPOINT_VOLUME, "mountPath": checkpoints.mount_path})

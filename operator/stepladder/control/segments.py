@@ -1,0 +1,287 @@
+"""What to do with a trial: from its spec, its status and its pods to a new status and at most one pod to make.
+
+A trial runs in segments: from a checkpoint to `targetSteps` is one pod. Attempt n+1 exists only once attempt n is
+recorded in the status, so at most one pod of a trial lives, and a crash between any two writes is picked up again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+
+from stepladder.api.study import Direction, FailurePolicy, PodRetention
+from stepladder.api.trial import (
+    Attempt,
+    Desired,
+    EndReason,
+    Observation,
+    Outcome,
+    TrialSpec,
+    TrialStatus,
+)
+from stepladder.control.clock import from_wire, seconds_between, to_wire
+from stepladder.control.segment_end import MESSAGE_LIMIT, SegmentEnd
+
+FIRST_RETRY_SECONDS: Final = 10
+LONGEST_RETRY_SECONDS: Final = 300
+FREE_DISRUPTIONS: Final = 3  # this many in a row are resumed at once
+ATTEMPTS_KEPT: Final = 16
+OBSERVATIONS_KEPT: Final = 96
+
+# What an end means for the trial: the outcome it has at once, or None where the trial goes on.
+OUTCOMES: Final = {
+    EndReason.INFEASIBLE: Outcome.INFEASIBLE,
+    EndReason.CONFIGURATION_ERROR: Outcome.FAILED,
+    EndReason.OUT_OF_MEMORY: Outcome.FAILED,
+    EndReason.PENDING_DEADLINE: Outcome.FAILED,
+}
+# Ends that are held against the trial: retried with back-off, so many times in a row.
+RETRIED: Final = frozenset({EndReason.ERROR, EndReason.STORAGE_ERROR})
+# Ends whose pods are not worth keeping for their logs.
+ORDINARY: Final = frozenset({EndReason.COMPLETED, EndReason.INTERRUPTED, EndReason.DISRUPTED})
+
+
+class Stage(Enum):
+    """Where a pod is."""
+
+    WAITING = "Waiting"  # for a node, an image, a volume
+    RUNNING = "Running"
+    ENDED = "Ended"
+
+
+@dataclass(frozen=True)
+class PodView:
+    """One pod of a trial."""
+
+    name: str
+    attempt: int
+    target_steps: int
+    stage: Stage
+    end: SegmentEnd | None = None
+    deleting: bool = False
+    interrupted: bool = False
+    exists: bool = True  # False: it is gone, and this is how it last was
+    gpus: int = 0
+    node: str | None = None
+    waiting_for: str = ""  # a sentence; empty where it is only starting
+    created_at: str | None = None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A trial and all that belongs to it. `pods` includes those that are gone but have left a result."""
+
+    spec: TrialSpec
+    status: TrialStatus
+    metric: str
+    direction: Direction
+    policy: FailurePolicy
+    retention: PodRetention
+    pods: tuple[PodView, ...]
+    now: datetime
+    scraped: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do, in this order: write the status, interrupt, delete, create."""
+
+    status: TrialStatus
+    interrupt: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
+    create: int | None = None  # the attempt to make a pod for
+    requeue_after: float | None = None
+    ended: tuple[Attempt, ...] = field(default=())  # attempts recorded just now
+
+
+def decide(situation: Situation) -> Decision:
+    """The whole policy of a trial."""
+    spec, status = situation.spec, situation.status
+    status = _with_observations(status, situation.scraped, spec, situation.direction)
+    status, ended = _record_ends(situation, status)
+    live = [p for p in situation.pods if p.exists and p.attempt > status.attempt_count and p.end is None]
+    overdue = _overdue(situation, live)
+    if overdue is not None:
+        status, attempt = _record(situation, status, overdue, _deadline_passed(overdue))
+        ended, live = (*ended, attempt), []
+
+    wanted = status.outcome is None and spec.desired is Desired.RUN
+    if status.outcome is None and spec.desired is Desired.STOP and not live:
+        status = status.model_copy(update={"outcome": spec.stop_reason or Outcome.STOPPED})
+    interrupt = [p.name for p in live if not wanted and p.stage is Stage.RUNNING and not (p.interrupted or p.deleting)]
+    delete = [p.name for p in live if not wanted and p.stage is Stage.WAITING and not p.deleting]
+    delete += [p.name for p in situation.pods if p.exists and not p.deleting and _disposable(situation, status, p)]
+    if overdue is not None:
+        delete.append(overdue.name)
+
+    create, requeue = None, None
+    if wanted and not live and not reached(spec, status):
+        wait = _seconds_until(status.retry_not_before, situation.now)
+        create, requeue = (status.attempt_count + 1, None) if wait <= 0 else (None, wait)
+    waiting = [p for p in live if p.stage is Stage.WAITING]
+    if waiting:
+        requeue = _deadline_left(situation, waiting[0])
+    pod = live[0] if live else None
+    status = status.model_copy(
+        update={
+            "pod": pod.name if pod else None,
+            "node": pod.node if pod and pod.node else status.node,
+            "attempts": status.attempts[-ATTEMPTS_KEPT:],
+        }
+    )
+    return Decision(
+        status=status,
+        interrupt=tuple(interrupt),
+        delete=tuple(dict.fromkeys(delete)),
+        create=create,
+        requeue_after=requeue,
+        ended=tuple(ended),
+    )
+
+
+def reached(spec: TrialSpec, status: TrialStatus) -> bool:
+    """Whether the objective is known at the trial's target."""
+    return any(o.step == spec.target_steps for o in status.observations)
+
+
+def _record_ends(situation: Situation, status: TrialStatus) -> tuple[TrialStatus, tuple[Attempt, ...]]:
+    """Take in every ended pod that is not in the status yet, and a pod that is gone without a trace."""
+    ended: list[Attempt] = []
+    fresh = [p for p in situation.pods if p.end is not None and p.attempt > status.attempt_count]
+    for pod in sorted(fresh, key=lambda p: p.attempt):
+        assert pod.end is not None  # noqa: S101 - for the type checker; chosen so two lines above
+        status, attempt = _record(situation, status, pod, pod.end)
+        ended.append(attempt)
+    if status.pod and not any(p.name == status.pod and (p.exists or p.end is not None) for p in situation.pods):
+        lost = PodView(name=status.pod, attempt=status.attempt_count + 1, target_steps=0, stage=Stage.ENDED)
+        end = SegmentEnd(reason=EndReason.DISRUPTED, message="the pod was deleted before its result could be read")
+        status, attempt = _record(situation, status, lost, end)
+        ended.append(attempt)
+    return status, tuple(ended)
+
+
+def _record(situation: Situation, status: TrialStatus, pod: PodView, end: SegmentEnd) -> tuple[TrialStatus, Attempt]:
+    """One ended attempt into the status: its observations, its cost, and what follows from its reason."""
+    spec = situation.spec
+    status = _with_observations(status, end.observations, spec, situation.direction)
+    to_step = end.to_step if end.to_step is not None else max((o.step for o in status.observations), default=0)
+    reason, message = end.reason, end.message
+    if reason is EndReason.COMPLETED and to_step < pod.target_steps:
+        reason, message = EndReason.ERROR, f"the trainer ended at step {to_step}, before step {pod.target_steps}"
+    elif reason is EndReason.COMPLETED and not any(o.step == pod.target_steps for o in status.observations):
+        reason = EndReason.CONFIGURATION_ERROR
+        message = (
+            f"the trainer reached step {to_step} but reported no finite {situation.metric} there: "
+            "check objective.metric against what the trainer reports"
+        )
+    gpu_seconds = pod.gpus * seconds_between(end.started_at, end.ended_at)
+    attempt = Attempt(
+        number=pod.attempt,
+        pod=pod.name,
+        reason=reason,
+        exit_code=end.exit_code,
+        message=message[:MESSAGE_LIMIT],
+        from_step=end.from_step,
+        to_step=to_step,
+        trained_steps=end.trained_steps,
+        gpu_seconds=gpu_seconds,
+        ended_at=end.ended_at or to_wire(situation.now),
+    )
+    progressed = end.checkpoint is not None and end.checkpoint.step > status.steps
+    retries = 0 if progressed else status.retries
+    not_before = None
+    if reason in RETRIED:
+        retries += 1
+        delay = min(FIRST_RETRY_SECONDS * 2 ** min(retries - 1, 16), LONGEST_RETRY_SECONDS)
+        not_before = to_wire(from_wire(attempt.ended_at) + timedelta(seconds=delay))
+    elif (fruitless := _fruitless(status, attempt)) > FREE_DISRUPTIONS:
+        delay = min(FIRST_RETRY_SECONDS * 2 ** min(fruitless - FREE_DISRUPTIONS, 16), LONGEST_RETRY_SECONDS)
+        not_before = to_wire(from_wire(attempt.ended_at) + timedelta(seconds=delay))
+    outcome = status.outcome or OUTCOMES.get(reason)
+    if outcome is None and retries > situation.policy.max_retries:
+        outcome = Outcome.FAILED
+    if outcome is None and any(o.step >= spec.horizon_steps for o in status.observations):
+        outcome = Outcome.COMPLETED
+    return (
+        status.model_copy(
+            update={
+                "attempts": (*status.attempts, attempt),
+                "attempt_count": pod.attempt,
+                "retries": retries,
+                "retry_not_before": not_before,
+                "outcome": outcome,
+                "steps": end.checkpoint.step if end.checkpoint else status.steps,
+                "checkpoint": end.checkpoint or status.checkpoint,
+                "best_checkpoint": end.best_checkpoint or status.best_checkpoint,
+                "trained_steps": status.trained_steps + end.trained_steps,
+                "gpu_seconds": status.gpu_seconds + gpu_seconds,
+                "provenance": end.provenance or status.provenance,
+                "pod": None,
+            }
+        ),
+        attempt,
+    )
+
+
+def _fruitless(status: TrialStatus, newest: Attempt) -> int:
+    """How many attempts in a row were disrupted before they trained a step: not a failure, yet no reason to spin."""
+    count = 0
+    for attempt in reversed((*status.attempts, newest)):
+        if attempt.reason not in (EndReason.DISRUPTED, EndReason.INTERRUPTED) or attempt.trained_steps:
+            break
+        count += 1
+    return count
+
+
+def _with_observations(
+    status: TrialStatus, new: Iterable[Observation], spec: TrialSpec, direction: Direction
+) -> TrialStatus:
+    """The status with observations added: the first report of a step counts, and the list stays bounded."""
+    known = {o.step: o for o in status.observations}
+    best = status.best
+    sign = 1 if direction is Direction.MINIMIZE else -1
+    for observation in new:
+        if observation.step not in known:
+            known[observation.step] = observation
+            if best is None or sign * observation.value < sign * best.value:
+                best = observation
+    if len(known) == len(status.observations):
+        return status
+    ordered = sorted(known.values(), key=lambda o: o.step)
+    rungs = {*spec.rung_steps, spec.target_steps, spec.horizon_steps}
+    newest = {o.step for o in ordered[-OBSERVATIONS_KEPT + len(rungs) :]}
+    kept = tuple(o for o in ordered if o.step in rungs or o.step in newest)
+    return status.model_copy(update={"observations": kept, "last": ordered[-1], "best": best})
+
+
+def _disposable(situation: Situation, status: TrialStatus, pod: PodView) -> bool:
+    """Whether a recorded pod may go, by the study's policy."""
+    if pod.attempt > status.attempt_count or pod.end is None or situation.retention is PodRetention.ALL:
+        return False
+    return situation.retention is PodRetention.NONE or pod.end.reason in ORDINARY
+
+
+def _overdue(situation: Situation, live: list[PodView]) -> PodView | None:
+    """A pod that has waited longer than the study allows."""
+    late = (p for p in live if p.stage is Stage.WAITING and not p.deleting and _deadline_left(situation, p) <= 0)
+    return next(late, None)
+
+
+def _deadline_left(situation: Situation, pod: PodView) -> float:
+    if pod.created_at is None:
+        return float(situation.policy.pending_deadline_seconds)
+    waited = (situation.now - from_wire(pod.created_at)).total_seconds()
+    return situation.policy.pending_deadline_seconds - waited
+
+
+def _deadline_passed(pod: PodView) -> SegmentEnd:
+    why = pod.waiting_for or "it was never scheduled"
+    return SegmentEnd(
+        reason=EndReason.PENDING_DEADLINE,
+        message=f"the pod did not start within failurePolicy.pendingDeadlineSeconds: {why}"[:MESSAGE_LIMIT],
+    )
+
+
+def _seconds_until(moment: str | None, now: datetime) -> float:
+    return (from_wire(moment) - now).total_seconds() if moment else 0.0

@@ -1,0 +1,248 @@
+"""The study reconciler: gathers everything, plans (`engine.plan`), applies, writes one status, then tells Events."""
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from pydantic import ValidationError
+
+from stepladder.api.conditions import ConditionType, find
+from stepladder.api.study import TuningStudySpec, TuningStudyStatus
+from stepladder.api.trial import Checkpoint, Desired, TrialStatus
+from stepladder.control.cache import Cache, Key, key_of
+from stepladder.control.clock import Clock, seconds_between, to_wire
+from stepladder.control.events import EventRecorder, Happening
+from stepladder.control.histories import histories, history
+from stepladder.control.ownership import owns
+from stepladder.control.scraping import Scraper
+from stepladder.control.store import CLAIMS, STUDIES, TRIALS, AlreadyExists, NotFound, Object
+from stepladder.control.study_status import Circumstances, describe_study
+from stepladder.control.suggestions import Suggestions
+from stepladder.control.trial_builder import build_trial, trial_name
+from stepladder.control.trial_view import trial_view
+from stepladder.control.writes import Writer
+from stepladder.engine.actions import Action, Plan, Promote, SetDesired, Start, Stop
+from stepladder.engine.observed import Observed, TrialView
+from stepladder.engine.plan import plan
+from stepladder.engine.ranking import incumbent
+from stepladder.engine.validation import problems
+
+logger = logging.getLogger(__name__)
+
+STATUS_EVERY_SECONDS = 1.0  # counts that merely move may wait this long, conditions never
+MISSING_CLAIM_RETRY_SECONDS = 10.0
+NAME_TAKEN_RETRY_SECONDS = 2.0
+STORAGE_RETRY_SECONDS = 5.0
+
+
+class StudyReconciler:
+    """Level-triggered: a plan follows from what is there now, whoever made it so."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        writer: Writer,
+        suggestions: Suggestions,
+        scraper: Scraper,
+        events: EventRecorder,
+        clock: Clock,
+    ) -> None:
+        self._cache = cache
+        self._writer = writer
+        self._suggestions = suggestions
+        self._scraper = scraper
+        self._events = events
+        self._clock = clock
+        self._last_write: dict[str, str] = {}
+        self._claims_seen: set[Key] = set()
+
+    async def reconcile(self, key: Key) -> float | None:
+        """One pass; the seconds after which another is due, if any. Raises StoreError to be retried."""
+        study = self._cache.get(key)
+        if study is None or "deletionTimestamp" in study["metadata"]:
+            return None
+        old = TuningStudyStatus.model_validate(study.get("status", {}))
+        spec, problem = _accept(study)
+        if spec is None or problem:
+            await self._write_status(study, old, spec, self._circumstances(study, problem=problem))
+            return None
+        seen = self._observe(study, spec, old)
+        hindrance = await self._missing_claim(study, spec, seen)
+        requeue: float | None = None
+        if hindrance is not None:
+            planned, requeue = Plan(round=old.round), MISSING_CLAIM_RETRY_SECONDS
+        else:
+            planned = plan(seen)
+            hindrance, requeue = await self._apply(study, spec, seen, planned)
+            seen = self._observe(study, spec, old)
+        for found in histories(study, spec, seen.trials):
+            self._suggestions.mirror(key, found)
+        given = self._circumstances(study, trials=seen.trials, plan=planned, spec=spec, hindrance=hindrance)
+        wait = await self._write_status(study, old, spec, given)
+        deadline = spec.budget.active_deadline_seconds
+        left = deadline - seen.elapsed_seconds if deadline and old.completion_time is None else None
+        return min((s for s in (requeue, wait, left) if s is not None and s > 0), default=None)
+
+    def _observe(self, study: Object, spec: TuningStudySpec, old: TuningStudyStatus) -> Observed:
+        views = [
+            trial_view(t, self._scraper.observations(key_of(TRIALS, t)))
+            for t in self._cache.children(TRIALS, study["metadata"]["namespace"], study["metadata"]["name"])
+            if owns(study, t) and "deletionTimestamp" not in t["metadata"]
+        ]
+        return Observed(
+            spec=spec,
+            trials=tuple(sorted(views, key=lambda view: view.number)),
+            elapsed_seconds=seconds_between(old.start_time, to_wire(self._clock.now())),
+            finished=old.completion_time is not None,
+        )
+
+    async def _missing_claim(self, study: Object, spec: TuningStudySpec, seen: Observed) -> tuple[str, str] | None:
+        """A claim that is not there would leave every pod waiting: say so before anything is spent."""
+        claim = spec.trainer.checkpoints.persistent_volume_claim
+        if claim is None or seen.trials:
+            return None
+        namespace = study["metadata"]["namespace"]
+        try:
+            await self._writer.store.get(CLAIMS, namespace, claim.claim_name)
+        except NotFound:
+            return "ClaimNotFound", (
+                f"trainer.checkpoints.persistentVolumeClaim.claimName: there is no claim {claim.claim_name} in "
+                f"namespace {namespace}: create it, and the study starts by itself"
+            )
+        return None
+
+    async def _apply(
+        self, study: Object, spec: TuningStudySpec, seen: Observed, planned: Plan
+    ) -> tuple[tuple[str, str] | None, float | None]:
+        """Carry out the plan's actions in their order; what hindered it, and when to try again."""
+        key = key_of(STUDIES, study)
+        trials = {t.name: t for t in seen.trials}
+        for action in planned.actions:
+            if isinstance(action, Start):
+                parameters = self._parameters(study, spec, seen.trials, action)
+                if parameters is None:
+                    if key in self._suggestions.failures:
+                        message = f"the Optuna storage refuses: {self._suggestions.failures[key]}"
+                        return ("StorageUnavailable", message), STORAGE_RETRY_SECONDS
+                    break  # reconciled again when the proposal is there
+                if not await self._start(study, action, parameters):
+                    name = trial_name(study["metadata"]["name"], action.number)
+                    message = f"Trial {name} exists and belongs to another owner: delete it, or rename the study"
+                    return ("TrialNameTaken", message), NAME_TAKEN_RETRY_SECONDS
+            else:
+                await self._steer(key, trials, action)
+        return None, None
+
+    def _parameters(
+        self, study: Object, spec: TuningStudySpec, trials: Sequence[TrialView], start: Start
+    ) -> "dict[str, object] | None":
+        if start.ask is None:
+            return dict(start.parameters)
+        round_ = next(r for r in spec.rounds if r.name == start.ask.round)
+        asked = history(study, spec, round_, start.ask.setting, trials)
+        found = self._suggestions.get(key_of(STUDIES, study), asked, start.ask.index)
+        return None if found is None else dict(found)
+
+    async def _start(self, study: Object, start: Start, parameters: "dict[str, object]") -> bool:
+        manifest = build_trial(study, start, parameters)
+        key = key_of(TRIALS, manifest)
+        try:
+            await self._writer.create(TRIALS, manifest)
+        except AlreadyExists:
+            found = await self._writer.store.get(TRIALS, key.namespace, key.name)
+            self._cache.put(TRIALS, found)
+            return owns(study, found)
+        return True
+
+    async def _steer(self, study: Key, trials: dict[str, TrialView], action: Action) -> None:
+        match action:
+            case Promote(trial, target_steps):
+                change: dict[str, object] = {"targetSteps": target_steps, "desired": Desired.RUN.value}
+            case SetDesired(trial, desired):
+                change = {"desired": desired.value}
+            case Stop(trial, outcome):
+                change = {"desired": Desired.STOP.value, "stopReason": outcome.value}
+            case _:
+                raise AssertionError(f"no way to steer by {action}")
+        key = Key(TRIALS, study.namespace, trial)
+        base = self._cache.get(key)
+        if base is not None:
+            await self._writer.patch(key, {"spec": change}, base=base)
+
+    def _circumstances(
+        self,
+        study: Object,
+        *,
+        trials: Sequence[TrialView] = (),
+        plan: Plan = Plan(),
+        spec: TuningStudySpec | None = None,
+        problem: tuple[str, str] | None = None,
+        hindrance: tuple[str, str] | None = None,
+    ) -> Circumstances:
+        best = incumbent(spec, trials) if spec else None
+        return Circumstances(
+            generation=study["metadata"].get("generation", 0),
+            now=self._clock.now(),
+            trials=trials,
+            plan=plan,
+            problem=problem,
+            hindrance=hindrance,
+            best_checkpoint=self._checkpoint(study, best) if best else None,
+        )
+
+    def _checkpoint(self, study: Object, best: TrialView) -> Checkpoint | None:
+        trial = self._cache.get(Key(TRIALS, study["metadata"]["namespace"], best.name))
+        status = TrialStatus.model_validate((trial or {}).get("status", {}))
+        return status.best_checkpoint or status.checkpoint
+
+    async def _write_status(
+        self, study: Object, old: TuningStudyStatus, spec: TuningStudySpec | None, given: Circumstances
+    ) -> float | None:
+        """Write the status if it says something new; the seconds to wait where that can wait."""
+        new = describe_study(spec, old, given)
+        if new == old:
+            return None
+        uid, now = study["metadata"]["uid"], to_wire(given.now)
+        waited = seconds_between(self._last_write.get(uid), now)
+        if new.conditions == old.conditions and uid in self._last_write and waited < STATUS_EVERY_SECONDS:
+            return STATUS_EVERY_SECONDS - waited
+        written = await self._writer.replace_status(key_of(STUDIES, study), new.wire(), base=study)
+        self._last_write[uid] = now
+        for happening in _happenings(old, new):
+            await self._events.record(written, happening)
+        return None
+
+
+def _accept(study: Object) -> tuple[TuningStudySpec | None, tuple[str, str] | None]:
+    """The spec, and why it cannot be run if it cannot."""
+    try:
+        spec = TuningStudySpec.model_validate(study["spec"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        return None, ("InvalidSpec", f"spec.{path}: {first['msg']}")
+    found = problems(spec)
+    if not found:
+        return spec, None
+    return spec, ("InvalidSpec", "; ".join(f"{p.field}: {p.message}" for p in found))
+
+
+def _happenings(old: TuningStudyStatus, new: TuningStudyStatus) -> Iterator[Happening]:
+    """One Event per condition that has turned, and one per round that has begun."""
+    warnings = {(ConditionType.ACCEPTED, "False"), (ConditionType.SUCCEEDED, "False")}
+    told = {
+        *warnings,
+        (ConditionType.SUCCEEDED, "True"),
+        (ConditionType.DEGRADED, "True"),
+        (ConditionType.QUOTA_EXCEEDED, "True"),
+        (ConditionType.BUDGET_EXHAUSTED, "True"),
+        (ConditionType.SUSPENDED, "True"),
+    }
+    if new.round and new.round != old.round:
+        yield Happening("RoundStarted", f"round {new.round} has begun")
+    for condition in new.conditions:
+        kind = ConditionType(condition.type)
+        before = find(old.conditions, kind)
+        turned = before is None or before.status != condition.status
+        if turned and (kind, condition.status) in told:
+            bad = (kind, condition.status) in warnings or kind in (ConditionType.DEGRADED, ConditionType.QUOTA_EXCEEDED)
+            yield Happening(condition.reason, condition.message, warning=bad)

@@ -1,0 +1,167 @@
+"""A study's status, from what is observed and planned. Pure; counts, never lists of trials."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from stepladder.api.conditions import ConditionType, Status, put
+from stepladder.api.study import BestTrial, RoundStatus, TrialCounts, TuningStudySpec, TuningStudyStatus
+from stepladder.api.trial import Checkpoint, Desired, Outcome
+from stepladder.control.clock import to_wire
+from stepladder.control.trial_status import condition
+from stepladder.engine.actions import Plan
+from stepladder.engine.observed import TrialView
+from stepladder.engine.ranking import full_training_steps, incumbent, spread
+from stepladder.engine.rounds import by_round
+
+COUNTED = {
+    Outcome.COMPLETED: "succeeded",
+    Outcome.PRUNED: "pruned",
+    Outcome.INFEASIBLE: "infeasible",
+    Outcome.FAILED: "failed",
+    Outcome.STOPPED: "stopped",
+}
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a status is made from, besides the spec."""
+
+    generation: int
+    now: datetime
+    trials: Sequence[TrialView] = ()
+    plan: Plan = Plan()
+    problem: tuple[str, str] | None = None  # reason and message of a spec that cannot be run
+    hindrance: tuple[str, str] | None = None  # reason and message of what keeps it from running well
+    best_checkpoint: Checkpoint | None = None  # of the incumbent
+
+
+def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: Circumstances) -> TuningStudyStatus:
+    """The study's new status."""
+    finished = old.completion_time is not None
+    verdict = None if given.problem else given.plan.verdict
+    conditions = old.conditions
+    for kind, value, reason, message in _conditions(spec, old, given):
+        conditions = put(conditions, condition(kind, value, reason, message, given.generation, given.now))
+    phase = next(c.reason for c in conditions if c.type == ConditionType.PROGRESSING)
+    update: dict[str, object] = {
+        "observed_generation": given.generation,
+        "conditions": conditions,
+        "phase": phase,
+        "start_time": old.start_time or (None if given.problem else to_wire(given.now)),
+        "completion_time": old.completion_time or (to_wire(given.now) if verdict else None),
+    }
+    if spec is not None and not given.problem:
+        counts = count(given.trials)
+        planned = sum(planned_trials(spec).values())
+        update |= {
+            "round": given.plan.round or old.round,
+            "rounds": tuple(_rounds(spec, given.trials)),
+            "trials": counts,
+            "progress": f"{counts.running}/{_done(counts)}/{planned}",
+            "best": best_of(spec, given.trials, given.best_checkpoint),
+            "trained_steps": sum(t.trained_steps for t in given.trials),
+            "full_training_steps": full_training_steps(given.trials),
+            "gpu_seconds": sum(t.gpu_seconds for t in given.trials),
+        }
+    return old if finished and not _changed(old, update) else old.model_copy(update=update)
+
+
+def count(trials: Iterable[TrialView]) -> TrialCounts:
+    """Trials by where they are."""
+    found = dict.fromkeys(TrialCounts.model_fields, 0)
+    for trial in trials:
+        found["total"] += 1
+        if trial.outcome is not None:
+            found[COUNTED[trial.outcome]] += 1
+        elif trial.has_pod:
+            found["running"] += 1
+        elif trial.reached or trial.desired is not Desired.RUN:
+            found["paused"] += 1
+        else:
+            found["pending"] += 1
+    return TrialCounts(**found)
+
+
+def planned_trials(spec: TuningStudySpec) -> dict[str, int]:
+    """How many trials each round will have."""
+    return {r.name: (r.trials or (r.from_.best if r.from_ else 0)) * r.repeats for r in spec.rounds}
+
+
+def best_of(spec: TuningStudySpec, trials: Sequence[TrialView], checkpoint: Checkpoint | None) -> BestTrial | None:
+    """The incumbent, for people."""
+    best = incumbent(spec, trials)
+    if best is None or best.best is None:
+        return None
+    return BestTrial(
+        trial=best.name,
+        value=best.best.value,
+        step=best.best.step,
+        checkpoint=checkpoint.path if checkpoint else None,
+        parameters=dict(best.parameters),
+    )
+
+
+def _done(counts: TrialCounts) -> int:
+    return counts.succeeded + counts.pruned + counts.infeasible + counts.failed + counts.stopped
+
+
+def _rounds(spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterable[RoundStatus]:
+    grouped, planned = by_round(trials), planned_trials(spec)
+    for round_ in spec.rounds:
+        of_round = grouped.get(round_.name, [])
+        yield RoundStatus(
+            name=round_.name,
+            planned=planned[round_.name],
+            trials=count(of_round),
+            best=best_of(spec, of_round, None),
+            spread=spread(spec.objective.direction, of_round),
+        )
+
+
+def _conditions(
+    spec: TuningStudySpec | None, old: TuningStudyStatus, given: Circumstances
+) -> Iterable[tuple[ConditionType, Status, str, str]]:
+    if given.problem:
+        reason, message = given.problem
+        yield ConditionType.ACCEPTED, "False", reason, message
+        yield ConditionType.PROGRESSING, "False", reason, message
+        for kind in (ConditionType.SUCCEEDED, ConditionType.QUOTA_EXCEEDED, ConditionType.BUDGET_EXHAUSTED):
+            yield kind, "Unknown", "NotStarted", ""
+        yield ConditionType.DEGRADED, "False", "NotStarted", ""
+        yield ConditionType.SUSPENDED, "False", "NotStarted", ""
+        return
+    yield ConditionType.ACCEPTED, "True", "Valid", ""
+    verdict = given.plan.verdict
+    suspended = spec is not None and spec.suspend and verdict is None
+    if old.completion_time is None:
+        if verdict is not None:
+            value: Status = "True" if verdict.succeeded else "False"
+            phase = "Succeeded" if verdict.succeeded else "Failed"
+            yield ConditionType.SUCCEEDED, value, verdict.reason, verdict.message
+            yield ConditionType.PROGRESSING, "False", phase, verdict.message
+        else:
+            yield ConditionType.SUCCEEDED, "Unknown", "NotFinished", ""
+            phase = "Suspended" if suspended else "Running"
+            yield ConditionType.PROGRESSING, "False" if suspended else "True", phase, f"round {given.plan.round}"
+        spent = given.plan.budget_exhausted
+        yield (
+            ConditionType.BUDGET_EXHAUSTED,
+            "True" if spent else "False",
+            "BudgetExhausted" if spent else "WithinBudget",
+            spent,
+        )
+    waiting = sum(t.waits_for_quota and t.active and not t.has_pod for t in given.trials)
+    yield (
+        ConditionType.QUOTA_EXCEEDED,
+        "True" if waiting else "False",
+        "QuotaExceeded" if waiting else "WithinQuota",
+        "trials wait for GPU quota: see their QuotaExceeded condition" if waiting else "",
+    )
+    yield ConditionType.SUSPENDED, "True" if suspended else "False", "Asked" if suspended else "NotAsked", ""
+    reason, message = given.hindrance or ("AsExpected", "")
+    yield ConditionType.DEGRADED, "True" if given.hindrance else "False", reason, message
+
+
+def _changed(old: TuningStudyStatus, update: dict[str, object]) -> bool:
+    return any(getattr(old, field) != value for field, value in update.items())

@@ -1,0 +1,44 @@
+"""From the engine's `Start` to the manifest of a Trial. Pure."""
+
+from collections.abc import Mapping
+
+from stepladder.api import names
+from stepladder.api.model import Scalar
+from stepladder.api.trial import TrialSpec
+from stepladder.control.ownership import owner_reference
+from stepladder.control.store import TRIALS, Object
+from stepladder.engine.actions import Start
+
+
+def trial_name(study: str, number: int) -> str:
+    """Trials are numbered over their study, so that a second controller cannot make the same trial twice."""
+    return f"{study}-{number}"
+
+
+def build_trial(study: Object, start: Start, parameters: Mapping[str, Scalar]) -> Object:
+    """The Trial that the engine wants started."""
+    meta = study["metadata"]
+    spec = TrialSpec(
+        study=meta["name"],
+        number=start.number,
+        round=start.round,
+        bracket=start.bracket,
+        configuration=start.configuration,
+        repeat=start.repeat,
+        parameters=dict(parameters),
+        seed=start.seed,
+        target_steps=start.target_steps,
+        horizon_steps=start.horizon_steps,
+        rung_steps=start.rung_steps,
+    )
+    return {
+        "apiVersion": TRIALS.api_version,
+        "kind": TRIALS.kind,
+        "metadata": {
+            "name": trial_name(meta["name"], start.number),
+            "namespace": meta["namespace"],
+            "labels": {names.STUDY_LABEL: meta["name"], names.ROUND_LABEL: start.round},
+            "ownerReferences": [owner_reference(study)],
+        },
+        "spec": spec.wire(),
+    }

@@ -1,0 +1,74 @@
+"""A trial's conditions and phase, from what was decided. Pure."""
+
+from datetime import datetime
+
+from stepladder.api.conditions import Condition, ConditionType, Status, put
+from stepladder.api.trial import Desired, Outcome, TrialStatus
+from stepladder.control.clock import to_wire
+from stepladder.control.segments import Decision, Situation, Stage, reached
+
+ENDINGS = {
+    Outcome.COMPLETED: "trained to the end of its ladder",
+    Outcome.PRUNED: "others were better at this rung; its checkpoint is kept",
+    Outcome.STOPPED: "the study ended first; its checkpoint is kept",
+}
+
+
+def describe(situation: Situation, decision: Decision, *, quota_shortage: str, generation: int) -> TrialStatus:
+    """The decided status with its conditions, phase and observedGeneration."""
+    status = decision.status
+    phase, message = _phase(situation, decision, quota_shortage)
+    running = phase in ("Running", "Starting")
+    found: list[tuple[ConditionType, Status, str, str]] = [
+        (ConditionType.PROGRESSING, "True" if running else "False", phase, message),
+        (ConditionType.SUCCEEDED, *_succeeded(status, message)),
+        (
+            ConditionType.QUOTA_EXCEEDED,
+            "True" if phase == "Pending" and quota_shortage else "False",
+            "QuotaExceeded" if phase == "Pending" and quota_shortage else "WithinQuota",
+            quota_shortage if phase == "Pending" else "",
+        ),
+    ]
+    conditions = status.conditions
+    for kind, value, reason, text in found:
+        conditions = put(conditions, condition(kind, value, reason, text, generation, situation.now))
+    return status.model_copy(update={"conditions": conditions, "phase": phase, "observed_generation": generation})
+
+
+def condition(
+    kind: ConditionType, status: Status, reason: str, message: str, generation: int, now: datetime
+) -> Condition:
+    """A condition whose transition is now, unless `put` finds that its status has not changed."""
+    return Condition(
+        type=kind.value,
+        status=status,
+        reason=reason,
+        message=message[:4096],
+        last_transition_time=to_wire(now),
+        observed_generation=generation,
+    )
+
+
+def _succeeded(status: TrialStatus, message: str) -> tuple[Status, str, str]:
+    if status.outcome is None:
+        return "Unknown", "NotFinished", ""
+    return ("True" if status.outcome is Outcome.COMPLETED else "False"), status.outcome.value, message
+
+
+def _phase(situation: Situation, decision: Decision, quota_shortage: str) -> tuple[str, str]:
+    spec, status = situation.spec, decision.status
+    last = status.attempts[-1] if status.attempts else None
+    if status.outcome is not None:
+        return status.outcome.value, ENDINGS.get(status.outcome) or (last.message if last else "")
+    pod = next((p for p in situation.pods if p.name == status.pod), None)
+    if pod is not None and pod.stage is Stage.RUNNING:
+        return "Running", f"training to step {spec.target_steps} of {spec.horizon_steps}"
+    if pod is not None:
+        return "Starting", pod.waiting_for
+    if spec.desired is Desired.PAUSE:
+        return "Paused", f"paused at step {status.steps} by the study"
+    if reached(spec, status):
+        return "AtRung", f"waits at step {spec.target_steps} for the others of its rung"
+    if status.retry_not_before and decision.create is None:
+        return "BackingOff", f"retried at {status.retry_not_before}: {last.message if last else ''}"
+    return "Pending", quota_shortage
