@@ -1,4 +1,4 @@
-"""Owner references: what makes the garbage collector delete children with their parent, and tells whose child one is."""
+"""Owner references: whose child an object is, and with whom the garbage collector deletes it."""
 
 from typing import Any
 

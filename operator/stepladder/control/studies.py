@@ -1,11 +1,12 @@
 """The study reconciler: gathers everything, plans (`engine.plan`), applies, writes one status, then tells Events."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
 from stepladder.api.conditions import ConditionType, find
+from stepladder.api.model import Scalar
 from stepladder.api.study import TuningStudySpec, TuningStudyStatus
 from stepladder.api.trial import Checkpoint, Desired, TrialStatus
 from stepladder.control.cache import Cache, Key, key_of
@@ -15,7 +16,7 @@ from stepladder.control.histories import histories, history
 from stepladder.control.ownership import owns
 from stepladder.control.scraping import Scraper
 from stepladder.control.store import CLAIMS, STUDIES, TRIALS, AlreadyExists, NotFound, Object
-from stepladder.control.study_status import Circumstances, describe_study
+from stepladder.control.study_status import NOTHING_PLANNED, Circumstances, describe_study
 from stepladder.control.suggestions import Suggestions
 from stepladder.control.trial_builder import build_trial, trial_name
 from stepladder.control.trial_view import trial_view
@@ -173,7 +174,7 @@ class StudyReconciler:
         study: Object,
         *,
         trials: Sequence[TrialView] = (),
-        plan: Plan = Plan(),
+        plan: Plan = NOTHING_PLANNED,
         spec: TuningStudySpec | None = None,
         problem: tuple[str, str] | None = None,
         hindrance: tuple[str, str] | None = None,

@@ -23,6 +23,9 @@ COUNTED = {
 }
 
 
+NOTHING_PLANNED = Plan()
+
+
 @dataclass(frozen=True)
 class Circumstances:
     """What a status is made from, besides the spec."""
@@ -30,7 +33,7 @@ class Circumstances:
     generation: int
     now: datetime
     trials: Sequence[TrialView] = ()
-    plan: Plan = Plan()
+    plan: Plan = NOTHING_PLANNED
     problem: tuple[str, str] | None = None  # reason and message of a spec that cannot be run
     hindrance: tuple[str, str] | None = None  # reason and message of what keeps it from running well
     best_checkpoint: Checkpoint | None = None  # of the incumbent

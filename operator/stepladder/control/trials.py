@@ -54,9 +54,11 @@ class TrialReconciler:
         # Creates against one namespace's quota go one by one: in a burst the quota's own bookkeeping conflicts.
         self._creating: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._last_write: dict[str, str] = {}
+        self._waiting: defaultdict[str, dict[Key, None]] = defaultdict(dict)  # for quota, by namespace, in order
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; the seconds after which another is due, if any. Raises StoreError to be retried."""
+        self._waiting[key.namespace].pop(key, None)
         trial = self._cache.get(key)
         if trial is None or "deletionTimestamp" in trial["metadata"]:
             self._scraper.forget(key)
@@ -67,6 +69,8 @@ class TrialReconciler:
         situation = await self._situation(trial, carrier, policy)
         decision = decide(situation)
         short = self._shortage(trial, carrier) if decision.create is not None else ""
+        if short:
+            self._waiting[key.namespace][key] = None
         trial = await self._write_status(trial, situation, decision, short)
         for name in decision.interrupt:
             # Not deleted: a deleted pod takes its result with it. This way the kubelet sends SIGTERM, and the pod
@@ -78,6 +82,10 @@ class TrialReconciler:
             return await self._create_pod(trial, situation, carrier, decision.create)
         self._scraper.watch(key, target_of(self._cache, key, decision.status.pod, carrier))
         return decision.requeue_after
+
+    def waiting_for_quota(self, namespace: str) -> tuple[Key, ...]:
+        """The trials of a namespace to look at again when quota may be free."""
+        return tuple(self._waiting[namespace])
 
     def _carrier(self, trial: Object) -> tuple[Carrier | None, FailurePolicy]:
         """Where the trial's pods come from: its study, or itself if it was applied by hand."""
@@ -160,6 +168,7 @@ class TrialReconciler:
                 except AlreadyExists:
                     return NAME_TAKEN_RETRY_SECONDS
                 except QuotaExceeded as error:
+                    self._waiting[key.namespace][key] = None
                     await self._wait(trial, situation, attempt, str(error))
                     return None
                 except Forbidden as error:

@@ -1,4 +1,4 @@
-"""A queue of keys with client-go's semantics: no key twice, none processed twice at once, failures wait longer and longer."""
+"""A queue of keys with client-go's semantics: no key twice, none twice at once, failures wait longer and longer."""
 
 import asyncio
 from collections import deque
