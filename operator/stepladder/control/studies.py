@@ -135,7 +135,7 @@ class StudyReconciler:
 
     def _parameters(
         self, study: Object, spec: TuningStudySpec, trials: Sequence[TrialView], start: Start
-    ) -> "dict[str, object] | None":
+    ) -> dict[str, Scalar] | None:
         if start.ask is None:
             return dict(start.parameters)
         round_ = next(r for r in spec.rounds if r.name == start.ask.round)
@@ -143,7 +143,7 @@ class StudyReconciler:
         found = self._suggestions.get(key_of(STUDIES, study), asked, start.ask.index)
         return None if found is None else dict(found)
 
-    async def _start(self, study: Object, start: Start, parameters: "dict[str, object]") -> bool:
+    async def _start(self, study: Object, start: Start, parameters: Mapping[str, Scalar]) -> bool:
         manifest = build_trial(study, start, parameters)
         key = key_of(TRIALS, manifest)
         try:
