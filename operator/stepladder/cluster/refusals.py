@@ -1,7 +1,6 @@
 """What an answer of the API server that is not a success means to a reconciler."""
 
 import json
-import re
 from typing import Any, Final
 
 from stepladder.control.store import (
@@ -15,8 +14,8 @@ from stepladder.control.store import (
     Unavailable,
 )
 
-# How the API server words the failed `test` of a JSON patch, which has the same code and reason as a broken schema.
-_FAILED_TEST: Final = re.compile(r"testing (value|path) .* failed")
+# All that the API server says of a JSON patch that does not fit the object: a `test` failed, or a path is not there.
+_UNFIT_PATCH: Final = "the server rejected our request due to an error in our request"
 
 # 403s that time heals: the quota's first count is not done, or the namespace is so new that it has no account yet.
 _PASSING_403: Final = ("status unknown for quota", 'serviceaccount "default" not found')
@@ -32,9 +31,6 @@ def refusal(code: int, body: bytes) -> StoreError:
     """The error that stands for an HTTP answer with this status code and body (a `Status` object, or anything)."""
     status = _status(body)
     message = str(status.get("message") or body.decode(errors="replace").strip() or f"HTTP {code}")
-    causes = "; ".join(str(cause.get("message")) for cause in (status.get("details") or {}).get("causes") or ())
-    if causes not in message:
-        message = f"{message}: {causes}"
     return _kind(code, status.get("reason"), message)(message)
 
 
@@ -54,7 +50,7 @@ def _kind(code: int, reason: str | None, text: str) -> type[StoreError]:
             return Unavailable
         case 403:
             return Forbidden
-        case 422 if _FAILED_TEST.search(text):
+        case 422 if text == _UNFIT_PATCH:
             return Conflict
         case 500 if _LASTING_500 in text:
             return Invalid

@@ -100,8 +100,9 @@ class ApiServerStore:
             body: Patch = _at_version(patch, version)
             content_type = transport.MERGE_PATCH
         else:
-            test = [] if version is None else [{"op": "test", "path": "/metadata/resourceVersion", "value": version}]
-            body = [*test, *patch]
+            # Not a `test`: when one fails, the answer is a 422 that looks like any other patch that does not fit.
+            pin = [] if version is None else [{"op": "add", "path": "/metadata/resourceVersion", "value": version}]
+            body = [*pin, *patch]
             content_type = transport.JSON_PATCH
         return await self._request(
             "PATCH", resource, namespace, name, subresource, body=body, content_type=content_type

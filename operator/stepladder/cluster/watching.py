@@ -22,6 +22,11 @@ Configure = Callable[[], Awaitable[Configuration]]
 _BACKOFFS: Final = (1, 1, 2, 3, 5, 8, 13, 21, 30)
 
 
+# Seconds: for kopf to stop (it takes 0.1), and for its connections to say goodbye before their loop is closed.
+STOPPING: Final = 5
+TLS_CLOSING: Final = 0.25
+
+
 class Backoffs:
     """Delays without an end, from the start for every request: where kopf runs out of delays, it ends the process."""
 
@@ -73,8 +78,9 @@ def _observe(made: kopf.OperatorRegistry, resource: Resource, publish: Callable[
 
 
 def change(resource: Resource, event: Any) -> Change:
-    """What kopf's raw event says. It has no type when the object was listed and not watched."""
-    return Change(event["type"] or "ADDED", resource, event["object"])
+    """What kopf's raw event says. When the object was listed and not watched it has no type."""
+    kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return Change(event["type"] or "ADDED", resource, kind | event["object"])
 
 
 class WatchEnded(Exception):
@@ -115,10 +121,11 @@ class Watch:
 
         threading.Thread(target=thread, name="kopf", daemon=True).start()
         try:
-            await ended
+            await asyncio.shield(ended)
         finally:
             with suppress(RuntimeError):  # this one is closed: kopf has ended
                 watching.call_soon_threadsafe(stop.set)
+            await asyncio.wait({ended}, timeout=STOPPING)
 
     async def _watch(self, stop: asyncio.Event) -> None:
         async def log_in() -> kopf.ConnectionInfo:
@@ -132,8 +139,9 @@ class Watch:
             namespaces=self._namespaces,
             stop_flag=stop,
         )
+        await asyncio.sleep(TLS_CLOSING)
 
 
 def _settle(ended: "asyncio.Future[None]", ending: WatchEnded) -> None:
-    if not ended.done():
-        ended.set_exception(ending)
+    ended.set_exception(ending)
+    ended.exception()  # whoever was cancelled does not ask for it
