@@ -34,8 +34,8 @@ async def memory() -> AsyncIterator[Home]:
         await store.bind_pod(namespace, name, NODE)
 
     async def finish(name: str) -> None:
-        pod = await store.get(PODS, namespace, name)
-        await store.finish_pod(namespace, name, pod["metadata"]["uid"])
+        found = await store.get(PODS, namespace, name)
+        await store.finish_pod(namespace, name, found["metadata"]["uid"])
 
     yield Home(store, namespace, bind, finish)
 
@@ -90,7 +90,8 @@ def trial(namespace: str, name: str = "digits-0", owner: Object | None = None, *
 def pod(
     namespace: str, name: str = "digits-0-1", owner: Object | None = None, gpus: int = 0, **metadata: Any
 ) -> Object:
-    """A pod that no node takes by itself. GPUs are asked for as limits, as people do."""
+    """A pod of a trial that no node takes by itself. GPUs are asked for as limits, as people do."""
+    metadata = {"labels": {names.TRIAL_LABEL: "digits-0"}, **metadata}
     owners = {"ownerReferences": [reference(owner)]} if owner else {}
     resources = {"limits": {names.GPU_RESOURCE: gpus}} if gpus else {}
     return {

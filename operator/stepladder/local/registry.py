@@ -52,7 +52,11 @@ def admit_all(_resource: Resource, new: Object, _old: Object | None) -> Object:
 
 
 class Registry:
-    """All objects of one home. `listeners` hear of every change, in order, before the write returns."""
+    """All objects of one home.
+
+    `journal` is given every change before it is made, and may refuse it by raising Unavailable; `listeners` hear of it
+    before the write returns. Both see the changes in order.
+    """
 
     def __init__(self, *, admit: Admit = admit_all, clock: Callable[[], datetime] = objects.now) -> None:
         self._admit = admit
@@ -60,6 +64,7 @@ class Registry:
         self._objects: defaultdict[Resource, dict[Key, Object]] = defaultdict(dict)
         self._owners = garbage.Owners()
         self.resource_version = 0
+        self.journal: Callable[[Change], None] = lambda _change: None
         self.listeners: list[Callable[[Change], None]] = []
 
     def load(self, stored: Iterable[tuple[Resource, Object]], resource_version: int) -> None:
@@ -77,6 +82,10 @@ class Registry:
     def all(self) -> list[tuple[Resource, Object]]:
         """Every object there is."""
         return [(resource, manifest) for resource, kept in self._objects.items() for manifest in kept.values()]
+
+    def count(self) -> int:
+        """How many objects there are."""
+        return sum(len(kept) for kept in self._objects.values())
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
         """The object. Raises NotFound."""
@@ -158,9 +167,11 @@ class Registry:
             self._remove(Key(resource, namespace, name))
         return written
 
-    def bind(self, namespace: str, name: str, node: str) -> Object:
+    def bind(self, namespace: str, name: str, node: str, *, uid: str | None = None) -> Object:
         """Give the pod to a node (`pods/binding`): from now on it is deleted gracefully. Raises NotFound, Conflict."""
         old = self.get(PODS, namespace, name)
+        if uid not in (None, old["metadata"]["uid"]):
+            raise NotFound(f'pods "{name}" not found: another pod has this name now')
         if old["spec"].get("nodeName"):
             raise Conflict(f"pod {name} is already assigned to node {old['spec']['nodeName']!r}")
         scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": objects.timestamp(self._clock())}
@@ -215,13 +226,15 @@ class Registry:
         self.resource_version += 1
         metadata = manifest["metadata"] | {"resourceVersion": str(self.resource_version)}
         written = {**manifest, "metadata": metadata}
+        change = Change(kind, key.resource, written)
+        self.journal(change)
         if kind == "DELETED":
             del self._objects[key.resource][key]
         else:
             self._owners.put(key, self._objects[key.resource].get(key), written)
             self._objects[key.resource][key] = written
         for listener in self.listeners:
-            listener(Change(kind, key.resource, written))
+            listener(change)
         if key.resource in (PODS, QUOTAS):
             self._refresh_quotas(key.namespace)
         return written

@@ -50,9 +50,9 @@ class MemoryStore:
         """Begin to delete it; a pod that a node has goes when `finish_pod` says so. Raises NotFound, Conflict."""
         self.registry.delete(resource, namespace, name, uid=uid)
 
-    async def bind_pod(self, namespace: str, name: str, node: str) -> Object:
+    async def bind_pod(self, namespace: str, name: str, node: str, *, uid: str | None = None) -> Object:
         """For kubelets: this node has the pod now. Raises NotFound, and Conflict if another node has it."""
-        return _outward(self.registry.bind(namespace, name, node))
+        return _outward(self.registry.bind(namespace, name, node, uid=uid))
 
     async def finish_pod(self, namespace: str, name: str, uid: str) -> None:
         """For kubelets: the process has ended, remove the pod. One with another UID is left alone."""
