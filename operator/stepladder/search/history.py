@@ -27,3 +27,4 @@ class History:
     sampler: SamplerAlgorithm
     seed: int
     records: tuple[Record, ...] = ()
+    salt: str = ""  # `round/setting`: parts the rounds' proposals; unlike `name` the same in every run of a manifest
