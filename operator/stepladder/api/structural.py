@@ -43,6 +43,9 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
         converted["format"] = "int64"
     if "items" in node:
         converted["items"] = _convert(node["items"], definitions)
+    if "required" in node:  # a computed field is always there when we write, and need not be when others do
+        optional = {name for name, child in node["properties"].items() if child.get("readOnly")}
+        converted["required"] = [name for name in node["required"] if name not in optional]
     if "properties" in node:
         converted["properties"] = {name: _convert(child, definitions) for name, child in node["properties"].items()}
     values = converted.pop("additionalProperties", None)

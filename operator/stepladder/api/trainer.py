@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import Field
 
-from stepladder.api.model import PRESERVE, ApiModel, cel, list_map, rules
+from stepladder.api.model import ApiModel
+from stepladder.api.pod_template import POD_TEMPLATE
 
 METRIC_PATTERN = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
 
@@ -57,53 +58,12 @@ class Metrics(ApiModel):
     )
 
 
-CONTAINER: dict[str, Any] = {
-    "type": "object",
-    "description": "A container, as in a Pod.",
-    "required": ["name", "image"],
-    PRESERVE: True,
-    "properties": {
-        "name": {"type": "string", "minLength": 1, "maxLength": 63, "description": "trainer for the one that trains."},
-        "image": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "The container's image."},
-    },
-}
-
-POD_SPEC: dict[str, Any] = {
-    "type": "object",
-    "description": "A PodSpec.",
-    "required": ["containers"],
-    PRESERVE: True,
-    "properties": {
-        "containers": {
-            "type": "array",
-            "description": "The pod's containers.",
-            "minItems": 1,
-            "maxItems": 16,
-            **list_map("name"),
-            "items": CONTAINER,
-        },
-        "restartPolicy": {"type": "string", "maxLength": 16, "description": "Never, or left out."},
-    },
-    **rules(
-        cel(
-            "self.containers.exists_one(c, c.name == 'trainer')",
-            "containers has no container named trainer, the one that is given the trial: rename the one that trains",
-        ),
-        cel(
-            "!has(self.restartPolicy) || self.restartPolicy == 'Never'",
-            "restartPolicy must be Never, since a restarted container would train unseen: remove the field,"
-            " failed trials are retried anyway",
-        ),
-    ),
-}
-
-
 class Trainer(ApiModel):
     """The pod that trains."""
 
     template: dict[str, Any] = Field(
         description="A PodTemplateSpec. The container named trainer is given the trial.",
-        json_schema_extra={"type": "object", "required": ["spec"], PRESERVE: True, "properties": {"spec": POD_SPEC}},
+        json_schema_extra=POD_TEMPLATE,
     )
     checkpoints: Checkpoints = Checkpoints()
     metrics: Metrics = Metrics()

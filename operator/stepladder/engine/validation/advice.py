@@ -1,0 +1,74 @@
+"""What the Tuning Playbook would advise against. A study runs all the same."""
+
+from collections.abc import Iterator
+
+from stepladder.api.study import PrunerAlgorithm, Role, Round, Scale, TuningStudySpec
+from stepladder.engine.hyperband import brackets
+from stepladder.engine.validation.problem import Problem
+
+BATCH_SIZES = ("batch_size", "batchSize", "batchsize", "train_batch_size", "global_batch_size")
+LEARNING_RATES = ("learning_rate", "learningRate", "lr")
+MANY_ROUNDS = 3
+DECADES = 100.0  # a range this many times as wide as its lower end is walked in logarithms
+
+
+def advice(spec: TuningStudySpec) -> Iterator[Problem]:
+    """Of the whole spec, worst first."""
+    searched = [(i, p) for i, p in enumerate(spec.parameters) if p.role is not Role.FIXED]
+    if not searched:
+        yield Problem(
+            "spec.parameters",
+            "every parameter is Fixed, so that all trials are one configuration: give a range, or use repeats",
+        )
+    for index, parameter in searched:
+        name = parameter.name.rpartition(".")[2]
+        range_ = parameter.float_
+        if name in BATCH_SIZES:
+            yield Problem(
+                f"spec.parameters[{index}]",
+                f"{parameter.name} decides the speed of training, and with each size the other hyperparameters have"
+                " other optima, so that a search over it compares unlike things: fix the largest size that fits",
+            )
+        if (
+            name in LEARNING_RATES
+            and range_ is not None
+            and range_.scale is Scale.LINEAR
+            and range_.max >= DECADES * max(range_.min, 0.0)
+        ):
+            yield Problem(
+                f"spec.parameters[{index}].float.scale",
+                f"{parameter.name} spans decades, of which a Linear scale tries only the last: set scale: Log",
+            )
+    if len(spec.rounds) > MANY_ROUNDS:
+        yield Problem(
+            "spec.rounds",
+            f"{len(spec.rounds)} rounds are planned before the first has been looked at: plan one or two, read the"
+            " report, then add the next",
+        )
+    for index, round_ in enumerate(spec.rounds):
+        yield from _ladder(round_, f"spec.rounds[{index}]")
+    if spec.trainer.checkpoints.persistent_volume_claim is None:
+        yield Problem(
+            "spec.trainer.checkpoints.persistentVolumeClaim",
+            "without a claim a promoted or disrupted trial starts again from step 0 on a cluster: name one",
+        )
+
+
+def _ladder(round_: Round, field: str) -> Iterator[Problem]:
+    pruner = round_.pruner
+    if pruner.algorithm is PrunerAlgorithm.NONE or pruner.min_steps is None:
+        return
+    if pruner.min_steps * pruner.reduction_factor > round_.max_steps:
+        yield Problem(
+            f"{field}.pruner.minSteps",
+            "there is no rung between minSteps and maxSteps, so that nothing is saved: lower minSteps to at most"
+            f" {max(1, round_.max_steps // pruner.reduction_factor)}",
+        )
+    elif pruner.algorithm is PrunerAlgorithm.HYPERBAND and round_.trials is not None:
+        one_pass = sum(ladder.size for ladder in brackets(round_))
+        if round_.trials < one_pass:
+            yield Problem(
+                f"{field}.trials",
+                f"one pass of Hyperband over these rungs takes {one_pass} trials, and its later brackets are cut:"
+                f" give {one_pass}",
+            )

@@ -1,0 +1,71 @@
+"""Problems of the search space."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from stepladder.api.model import Scalar
+from stepladder.api.study import Parameter, Role, TuningStudySpec
+from stepladder.engine.space import same
+from stepladder.engine.validation.problem import Problem
+
+
+def space_problems(spec: TuningStudySpec) -> Iterator[Problem]:
+    """Of the parameters, one by one and together."""
+    for index, parameter in enumerate(spec.parameters):
+        field = f"spec.parameters[{index}]"
+        yield from _values(parameter, field)
+        yield from _condition(parameter, field, spec)
+    yield from _circles(spec.parameters)
+
+
+def _values(parameter: Parameter, field: str) -> Iterator[Problem]:
+    if parameter.role is Role.FIXED and parameter.value is None:
+        yield Problem(f"{field}.value", f"{parameter.name} is Fixed and has no value: give one, or a range and a role")
+    if parameter.role is not Role.FIXED and parameter.value is not None:
+        yield Problem(
+            f"{field}.value",
+            f"{parameter.name} has a range, hence a value would be ignored: remove one of them, or set role: Fixed",
+        )
+    values = parameter.categorical.values if parameter.categorical else ()
+    for place, value in enumerate(values):
+        if any(same(value, earlier) for earlier in values[:place]):
+            yield Problem(f"{field}.categorical.values[{place}]", f"{value!r} is listed twice: remove one of the two")
+
+
+def _condition(parameter: Parameter, field: str, spec: TuningStudySpec) -> Iterator[Problem]:
+    when = parameter.when
+    parent = next((p for p in spec.parameters if when and p.name == when.parameter), None)
+    if when is None or parent is None:  # a name that is not there has been refused by the schema's rules
+        return
+    possible = _possible(parent, spec)
+    if possible is None:
+        yield Problem(
+            f"{field}.when.parameter",
+            f"{parent.name} is a numeric range, of which single values are hardly ever met: name a categorical or"
+            " Fixed parameter",
+        )
+        return
+    for place, value in enumerate(when.values):
+        if not any(same(value, choice) for choice in possible):
+            choices = ", ".join(repr(choice) for choice in possible)
+            yield Problem(
+                f"{field}.when.in[{place}]", f"{parent.name} is never {value!r}, only {choices}: correct the value"
+            )
+
+
+def _possible(parent: Parameter, spec: TuningStudySpec) -> tuple[Scalar, ...] | None:
+    """The values that a parameter may take over the rounds, or None where they cannot be counted."""
+    overrides = tuple(fixed.value for r in spec.rounds for fixed in r.parameters if fixed.name == parent.name)
+    if parent.role is Role.FIXED:
+        return (*overrides, parent.value) if parent.value is not None else overrides
+    return (*parent.categorical.values, *overrides) if parent.categorical else None
+
+
+def _circles(parameters: Sequence[Parameter]) -> Iterator[Problem]:
+    parents: Mapping[str, str] = {p.name: p.when.parameter for p in parameters if p.when}
+    for index, parameter in enumerate(parameters):
+        chain = [parameter.name]
+        while (parent := parents.get(chain[-1])) and parent not in chain:
+            chain.append(parent)
+        if parent == parameter.name and len(chain) > 1:
+            circle = " needs ".join([*chain, parameter.name])
+            yield Problem(f"spec.parameters[{index}].when", f"{circle}: break the circle by removing one when")
