@@ -63,7 +63,7 @@ class Controller:
         self._namespace = namespace
         self._cache = Cache()
         self.queue: WorkQueue[Key] = WorkQueue()
-        writer = Writer(store, self._cache)
+        writer = Writer(store, self._cache, self._queue_for)
         events = EventRecorder(store, clock)
         scraper = Scraper(self.queue.add, fetch)
         self._scraper = scraper

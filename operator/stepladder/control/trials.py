@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator
 
-from stepladder.api.conditions import ConditionType, is_true
+from stepladder.api.conditions import ConditionType, find, is_true
 from stepladder.api.study import FailurePolicy, TuningStudySpec
 from stepladder.api.trial import Attempt, EndReason, Outcome, TrialSpec, TrialStatus
 from stepladder.control.cache import Cache, Key, key_of
@@ -139,7 +139,7 @@ class TrialReconciler:
 
     async def _write_status(self, trial: Object, situation: Situation, decision: Decision, short: str) -> Object:
         new = describe(situation, decision, quota_shortage=short, generation=trial["metadata"].get("generation", 0))
-        if new == situation.status or self._is_routine(trial, situation.status, new):
+        if new == situation.status or _is_passing(new, situation.status) or self._is_routine(trial, situation, new):
             return trial
         written = await self._writer.replace_status(key_of(TRIALS, trial), new.wire(), base=trial)
         self._last_write[trial["metadata"]["uid"]] = to_wire(self._clock.now())
@@ -147,8 +147,9 @@ class TrialReconciler:
             await self._events.record(written, happening)
         return written
 
-    def _is_routine(self, trial: Object, old: TrialStatus, new: TrialStatus) -> bool:
+    def _is_routine(self, trial: Object, situation: Situation, new: TrialStatus) -> bool:
         """Whether only the curve has grown, and the last write is not long ago."""
+        old = situation.status
         curve = {"observations": (), "last": None, "best": None}
         if old.model_copy(update=curve) != new.model_copy(update=curve):
             return False
@@ -178,11 +179,20 @@ class TrialReconciler:
                     refused = dataclasses.replace(situation, pods=(*situation.pods, _never_made(name, attempt, error)))
                     await self._write_status(trial, refused, decide(refused), "")
                     return None
-        return 0.0
+        return None
 
     async def _wait(self, trial: Object, situation: Situation, attempt: int, why: str) -> None:
         decision = Decision(status=decide(situation).status, create=attempt)
         await self._write_status(trial, situation, decision, why)
+
+
+def _is_passing(new: TrialStatus, old: TrialStatus) -> bool:
+    """Whether the new status tells only of a pod that is about to be made, or starts as pods do: soon it will run."""
+    progressing = find(new.conditions, ConditionType.PROGRESSING)
+    waited = is_true(old.conditions, ConditionType.QUOTA_EXCEEDED)
+    waits = is_true(new.conditions, ConditionType.QUOTA_EXCEEDED)
+    quiet = progressing is not None and not progressing.message and new.phase in ("Pending", "Starting")
+    return quiet and new.attempt_count == old.attempt_count and waited == waits
 
 
 def _never_made(name: str, attempt: int, error: Invalid) -> PodView:

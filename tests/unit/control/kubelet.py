@@ -1,0 +1,163 @@
+"""A kubelet for tests: pods train in virtual time by a formula, and may be made to end badly.
+
+What a trainer owes (docs/trainer.md) it keeps: checkpoints outlive pods, training resumes from them, SIGTERM saves.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from stepladder.api import names
+from stepladder.control.store import PODS, NotFound, Object
+from stepladder.local.store import MemoryStore
+
+STEPS_PER_SECOND = 10
+SECONDS_TO_START = 1.0
+
+
+@dataclass
+class Disk:
+    """Where checkpoints lie: it outlives every pod, and every controller."""
+
+    steps: dict[str, int] = field(default_factory=dict)
+    history: dict[str, dict[int, float]] = field(default_factory=dict)
+    trained: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a pod is made to end, instead of training to its target: after `steps` steps, with this exit code."""
+
+    exit_code: int
+    steps: int = 0
+    saves: bool = False
+    vanishes: bool = False  # force-deleted: its last words are never seen
+
+
+def objective(document: dict[str, Any], step: int) -> float:
+    """A learning curve: falls with steps towards a floor that the configuration and the seed set."""
+    floor = abs(float(document["parameters"]["x"]) - 0.3) + (document["seed"] % 97) * 1e-5
+    return float(round(floor + 1.0 / step, 9))
+
+
+Script = Callable[[dict[str, Any]], Ending | None]
+
+
+class SimulatedKubelet:
+    """Runs every pod of a store. `most_at_once` is what it has seen running together."""
+
+    def __init__(self, store: MemoryStore, disk: Disk, script: Script = lambda _: None) -> None:
+        self._store = store
+        self._disk = disk
+        self._script = script
+        self._pods: dict[str, asyncio.Task[None]] = {}
+        self.running: set[str] = set()
+        self.most_at_once = 0
+        self.trials_seen_twice: list[str] = []
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            async for change in self._store.changes():
+                if change.resource != PODS:
+                    continue
+                uid = change.object["metadata"]["uid"]
+                if change.type == "ADDED":
+                    self._pods[uid] = group.create_task(self._run_pod(change.object))
+                elif change.type == "MODIFIED" and self._must_end(change.object) and uid in self._pods:
+                    self._pods.pop(uid).cancel()
+
+    @staticmethod
+    def _must_end(pod: Object) -> bool:
+        if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+            return False
+        return "deletionTimestamp" in pod["metadata"] or "activeDeadlineSeconds" in pod["spec"]
+
+    async def _run_pod(self, pod: Object) -> None:
+        meta = pod["metadata"]
+        name, namespace = meta["name"], meta["namespace"]
+        env = {e["name"]: e["value"] for e in pod["spec"]["containers"][0]["env"]}
+        document = json.loads(env[names.TRIAL_ENV])
+        place = document["checkpointDirectory"]
+        start = self._disk.steps.get(place, 0)
+        began = asyncio.get_running_loop().time()
+        ending = self._script(document)
+        try:
+            await self._store.bind_pod(namespace, name, "node")
+            running = {"state": {"running": {}}, "name": names.TRAINER_CONTAINER}
+            await self._status(pod, {"phase": "Running", "containerStatuses": [running]})
+            self._enter(document["trial"])
+            steps = ending.steps if ending else max(0, document["targetSteps"] - start)
+            await asyncio.sleep(SECONDS_TO_START + steps / STEPS_PER_SECOND)
+            code, reached = (ending.exit_code, start + ending.steps) if ending else (0, document["targetSteps"])
+            saved = ending.saves if ending else True
+        except asyncio.CancelledError:
+            ran = asyncio.get_running_loop().time() - began - SECONDS_TO_START
+            code, saved = 75, True
+            reached = min(document["targetSteps"], start + max(0, int(ran * STEPS_PER_SECOND)))
+        except NotFound:
+            return
+        finally:
+            self.running.discard(document["trial"])
+        await self._end(pod, document, ending, code, start, max(start, reached), saved=saved)
+
+    def _enter(self, trial: str) -> None:
+        if trial in self.running:
+            self.trials_seen_twice.append(trial)
+        self.running.add(trial)
+        self.most_at_once = max(self.most_at_once, len(self.running))
+
+    async def _end(
+        self,
+        pod: Object,
+        document: dict[str, Any],
+        ending: Ending | None,
+        code: int,
+        start: int,
+        end: int,
+        *,
+        saved: bool,
+    ) -> None:
+        place = document["checkpointDirectory"]
+        history = self._disk.history.setdefault(place, {})
+        if saved:
+            for step in document["evaluationSteps"]:
+                if start < step <= end:
+                    history[step] = objective(document, step)
+            self._disk.steps[place] = end
+        self._disk.trained[place] = self._disk.trained.get(place, 0) + end - start
+        message = {
+            "reason": "",
+            "fromStep": start,
+            "step": end if saved else start,
+            "value": history.get(end),
+            "evaluations": sorted(history.items()),
+            "checkpoint": f"{place}/step-{end}.pt" if saved else None,
+            "trainedSteps": end - start,
+            "message": "simulated",
+        }
+        if ending is not None and ending.vanishes:
+            await self._store.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
+        else:
+            terminated = {
+                "exitCode": code,
+                "message": json.dumps(message),
+                "reason": "Completed" if code == 0 else "Error",
+            }
+            status = {"name": names.TRAINER_CONTAINER, "state": {"terminated": terminated}}
+            try:
+                await self._status(pod, {"phase": "Failed" if code else "Succeeded", "containerStatuses": [status]})
+            except NotFound:
+                return
+        try:
+            now = await self._store.get(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
+        except NotFound:
+            return
+        if "deletionTimestamp" in now["metadata"]:
+            await self._store.finish_pod(pod["metadata"]["namespace"], pod["metadata"]["name"], pod["metadata"]["uid"])
+
+    async def _status(self, pod: Object, status: dict[str, Any]) -> None:
+        meta = pod["metadata"]
+        await self._store.patch_status(PODS, meta["namespace"], meta["name"], {"status": status})
