@@ -3,16 +3,7 @@
 import hashlib
 
 
-def _seed(*what: int | str) -> int:
-    digest = hashlib.blake2b(repr(what).encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big") & 0x7FFF_FFFF
-
-
 def run_seed(study_seed: int, round_name: str, configuration: int, repeat: int) -> int:
     """The seed of one run, in [0, 2^31): data order, initial weights, dropout."""
-    return _seed(study_seed, round_name, configuration, repeat)
-
-
-def sampler_seed(study_seed: int, round_name: str, setting: int) -> int:
-    """The seed of the sampler of one round and scientific setting, in [0, 2^31)."""
-    return _seed("sampler", study_seed, round_name, setting)
+    what = repr((study_seed, round_name, configuration, repeat))
+    return int.from_bytes(hashlib.blake2b(what.encode(), digest_size=4).digest(), "big") & 0x7FFF_FFFF
