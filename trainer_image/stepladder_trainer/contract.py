@@ -77,11 +77,11 @@ def read(environ: Mapping[str, str]) -> TrialDocument | None:
         seed=_get(document, "seed", int),
         target_steps=target,
         horizon_steps=_positive(document, "horizonSteps") if "horizonSteps" in document else target,
-        evaluation_steps=frozenset(int(step) for step in document.get("evaluationSteps") or ()),
+        evaluation_steps=_steps(document, "evaluationSteps"),
         objective=Objective(_get(objective, "metric", str), minimize=direction == "Minimize"),
         checkpoint_directory=Path(directory) if directory else None,
         name="/".join(str(document[key]) for key in ("namespace", "study", "trial") if key in document) or "trial",
-        attempt=int(document.get("attempt") or 0),
+        attempt=_get(document, "attempt", int) if "attempt" in document else 0,
     )
 
 
@@ -110,3 +110,10 @@ def _positive(document: Mapping[str, Any], key: str) -> int:
     if value < 1:
         raise ConfigurationError(f"{TRIAL}: {key} must be at least 1, not {value}")
     return value
+
+
+def _steps(document: Mapping[str, Any], key: str) -> frozenset[int]:
+    steps = document.get(key, [])
+    if not isinstance(steps, list) or not all(isinstance(step, int) and not isinstance(step, bool) for step in steps):
+        raise ConfigurationError(f"{TRIAL}: {key} must be a list of whole numbers, not {steps!r}")
+    return frozenset(steps)

@@ -83,8 +83,10 @@ def serve(board: Board, port: int) -> Iterator[int | None]:
         return
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="metrics", daemon=True)
     thread.start()
+    port = server.server_address[1]
+    logger.info("metrics on port %d", port)
     try:
-        yield server.server_address[1]
+        yield port
     finally:
         server.shutdown()
         server.server_close()

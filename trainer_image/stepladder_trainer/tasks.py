@@ -93,7 +93,7 @@ def fraction_wrong(outputs: Tensor, targets: Tensor) -> Tensor:
     """
     if not torch.isfinite(outputs).all():
         return torch.tensor(torch.nan)
-    return (outputs.argmax(1) != targets).float().mean()
+    return (outputs.argmax(1) != targets).double().mean()
 
 
 def unexplained_variance(outputs: Tensor, targets: Tensor) -> Tensor:

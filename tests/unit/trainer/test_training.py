@@ -1,0 +1,226 @@
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from stepladder_trainer import models, tasks
+from stepladder_trainer.checkpoints import Checkpoints
+from stepladder_trainer.contract import Objective, Scalar, TrialDocument
+from stepladder_trainer.data import DataOrder
+from stepladder_trainer.exposition import Board
+from stepladder_trainer.hyperparameters import read
+from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError
+from stepladder_trainer.randomness import derive
+from stepladder_trainer.signals import StopRequest
+from stepladder_trainer.training import Plan, train
+from stepladder_trainer.trial import Trial
+
+HORIZON = 12
+
+
+@pytest.fixture(autouse=True)
+def read_data_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "load", cached_load)
+
+
+cached_load = lru_cache(tasks.load)
+
+
+def train_to(
+    target: int,
+    directory: Path | None = None,
+    *,
+    task: str = "digits",
+    parameters: Mapping[str, Scalar],
+    seed: int = 7,
+    horizon: int = HORIZON,
+    every: int = 4,
+) -> Trial:
+    document = TrialDocument(
+        parameters=parameters,
+        seed=seed,
+        target_steps=target,
+        horizon_steps=horizon,
+        evaluation_steps=frozenset({2}),
+        objective=Objective("validation_error"),
+        checkpoint_directory=directory,
+    )
+    if directory:
+        Checkpoints(directory).prepare()
+    trial = Trial(document, Board(), StopRequest())
+    train(trial, Plan(task, read(parameters, {}), every))
+    return trial
+
+
+def state(directory: Path) -> dict[str, Any]:
+    """What the trial is at its newest checkpoint, without the global random states, which our trainer never uses."""
+    found = Checkpoints(directory).newest()
+    assert found is not None
+    return {"step": found[0], "parts": found[1]["parts"], "evaluations": found[1]["evaluations"]}
+
+
+def assert_same(left: object, right: object) -> None:
+    """Bit for bit, through any nesting."""
+    assert type(left) is type(right)
+    if isinstance(left, torch.Tensor) and isinstance(right, torch.Tensor):
+        assert torch.equal(left, right)
+    elif isinstance(left, dict) and isinstance(right, dict):
+        assert list(left) == list(right)
+        for key in left:
+            assert_same(left[key], right[key])
+    elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        assert len(left) == len(right)
+        for pair in zip(left, right, strict=True):
+            assert_same(*pair)
+    else:
+        assert left == right
+
+
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam", "nadam"])
+def test_training_cut_anywhere_and_resumed_equals_training_in_one_go(
+    tmp_path: Path, optimizer: str, schedule: str, model: str
+) -> None:
+    """Weights, optimizer state and every evaluation, with every option on, over an epoch's end."""
+    parameters: dict[str, Scalar] = {
+        "model": model,
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "learning_rate": 0.01,
+        "width": 4,
+        "dropout": 0.3,
+        "warmup_steps": 5,
+        "label_smoothing": 0.1,
+        "weight_decay": 0.01,
+        "batch_size": 200,  # 7.2 batches an epoch
+    }
+    train_to(HORIZON, tmp_path / "whole", parameters=parameters)
+    for target in (1, 4, 8, HORIZON):
+        train_to(target, tmp_path / "cut", parameters=parameters)
+    whole, cut = state(tmp_path / "whole"), state(tmp_path / "cut")
+    cut["evaluations"] = [item for item in cut["evaluations"] if item[0] != 1]  # the first segment's own end
+    assert_same(cut, whole)
+
+
+def test_a_trial_repeats_itself_and_another_seed_differs() -> None:
+    parameters: dict[str, Scalar] = {"width": 8, "dropout": 0.2}
+    losses = [
+        train_to(HORIZON, parameters=parameters, seed=seed).history.values("validation_loss") for seed in (1, 1, 2)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_a_process_does_not_depend_on_the_global_random_state() -> None:
+    """A library that draws a number at import must not change a result."""
+    first = train_to(3, parameters={"width": 8, "dropout": 0.2}).history.values("validation_loss")
+    torch.rand(10)
+    assert train_to(3, parameters={"width": 8, "dropout": 0.2}).history.values("validation_loss") == first
+
+
+def test_evaluating_more_often_does_not_change_the_run() -> None:
+    """Else a study's rungs would change what is measured on them."""
+    seldom, often = (train_to(HORIZON, parameters={"dropout": 0.3}, every=every).history for every in (12, 1))
+    assert len(often.evaluations) == HORIZON
+    assert seldom.value("validation_loss", HORIZON) == often.value("validation_loss", HORIZON)
+
+
+def test_evaluations_happen_at_rungs_at_each_multiple_and_at_the_target() -> None:
+    assert [step for step, _ in train_to(10, parameters={}).history.values("validation_error")] == [2, 4, 8, 10]
+
+
+@pytest.mark.parametrize(
+    ("task", "parameters", "bound"),
+    [
+        ("digits", {"learning_rate": 0.003, "schedule": "cosine"}, 0.04),
+        ("digits", {"learning_rate": 0.01, "model": "cnn", "width": 8}, 0.06),
+        ("breast_cancer", {"learning_rate": 0.003}, 0.05),
+        ("diabetes", {"learning_rate": 0.003, "layers": 0, "optimizer": "sgd"}, 0.65),
+        ("quadratic", {"learning_rate": 0.15, "model": "point", "optimizer": "sgd"}, 0.01),
+    ],
+)
+def test_a_task_can_be_learned(task: str, parameters: dict[str, Scalar], bound: float) -> None:
+    trial = train_to(300, task=task, parameters=parameters, horizon=300, every=300)
+    error = trial.history.value("validation_error", 300)
+    assert error is not None
+    assert 0 <= error < bound
+
+
+def test_a_bad_learning_rate_stays_poor_so_that_there_is_something_to_search() -> None:
+    for learning_rate in (1e-5, 1.0):
+        trial = train_to(100, parameters={"learning_rate": learning_rate}, horizon=100, every=100)
+        assert (trial.history.value("validation_error", 100) or 0) > 0.3
+
+
+def test_the_bowl_is_unstable_above_twice_over_its_largest_curvature() -> None:
+    """Curvature 10: gradient descent shrinks below a rate of 0.2 and grows above it, until it is no number."""
+    settings: dict[str, Scalar] = {"model": "point", "optimizer": "sgd", "batch_size": 1024}
+    below = train_to(200, task="quadratic", parameters={**settings, "learning_rate": 0.19}, horizon=200)
+    assert (below.history.value("validation_loss", 200) or 1) < 1e-3
+    with pytest.raises(InfeasibleError, match="learning rate"):
+        train_to(2000, task="quadratic", parameters={**settings, "learning_rate": 0.21}, horizon=2000)
+
+
+def test_a_diverged_loss_never_reaches_the_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(InfeasibleError, match=r"nan|inf"):
+        train_to(100, tmp_path, parameters={"learning_rate": 1e6, "optimizer": "sgd", "layers": 8})
+    found = Checkpoints(tmp_path).newest()
+    if found is not None:
+        assert all(torch.isfinite(weight).all() for weight in found[1]["parts"]["model"].values())
+
+
+def test_a_prediction_that_is_no_number_is_no_error_rate() -> None:
+    """argmax of NaNs is 0, which is right for a tenth of the digits."""
+    assert math.isnan(tasks.fraction_wrong(torch.full((4, 10), torch.nan), torch.zeros(4)).item())
+
+
+def test_unclipped_gradient_norm_and_learning_rate_are_shown() -> None:
+    board = Board()
+    document = TrialDocument(parameters={}, seed=1, target_steps=1, horizon_steps=10)
+    parameters: dict[str, Scalar] = {"model": "point", "learning_rate": 0.08, "warmup_steps": 4, "batch_size": 1024}
+    train(Trial(document, board, StopRequest()), Plan("quadratic", read(parameters, {}), 1))
+    assert board.numbers["learning_rate"] == 0.02
+    assert board.numbers["step"] == 1
+    # A full batch of noise without a mean: the gradient is curvature times position.
+    assert board.numbers["gradient_norm"] == pytest.approx(float((tasks.CURVATURES * start(seed=1)).norm()), rel=1e-5)
+    assert 0 <= board.numbers["data_wait_fraction"] <= 1
+    assert board.numbers["examples_per_second"] > 0
+
+
+def start(seed: int) -> torch.Tensor:
+    """Where the bowl's position begins."""
+    generator = torch.Generator().manual_seed(derive(seed, "initialisation"))
+    shape, point = models.Shape((8,), 8), read({"model": "point"}, {})
+    model = models.build(shape, point, initialisation=generator, dropout=torch.Generator())
+    return next(iter(model.parameters())).detach()
+
+
+def test_each_epoch_shows_every_example_once_in_a_new_order() -> None:
+    order = DataOrder(examples=10, batch_size=4, seed=3)
+    seen = torch.cat([order.batch(step) for step in range(1, 6)])
+    assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == list(range(10))
+    assert seen[:10].tolist() != seen[10:].tolist()
+    assert DataOrder(examples=10, batch_size=4, seed=4).batch(1).tolist() != order.batch(1).tolist()
+
+
+def test_a_batch_larger_than_the_data_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="batch_size 2000"):
+        train_to(1, parameters={"batch_size": 2000})
+
+
+def test_the_training_and_validation_sets_are_apart_and_never_change() -> None:
+    """Pinned: other splits would make trials of different releases incomparable."""
+    task = tasks.load("digits")
+    assert (len(task.training), len(task.validation)) == (1438, 359)
+    assert task.validation.targets[:10].tolist() == [6, 5, 5, 7, 9, 9, 8, 4, 6, 8]
+    assert task.training.inputs.mean().item() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_missing_gpu_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    trial = Trial(TrialDocument(), Board(), StopRequest())
+    with pytest.raises(ConfigurationError, match=r"nvidia\.com/gpu"):
+        train(trial, Plan("digits", read({}, {}), 1, device="cuda"))
