@@ -1,0 +1,23 @@
+"""What would be refused, at apply or by the operator: for `stepladder validate`, and before a run begins."""
+
+from stepladder.api.study import TuningStudySpec
+from stepladder.control.store import STUDIES, TRIALS, Invalid, Object
+from stepladder.engine.validation import problems
+from stepladder.local import validation
+from stepladder.local.admission import admit
+
+
+def checked(manifest: Object) -> Object:
+    """The object as it would be stored; without a namespace it goes to `default`. Raises Invalid."""
+    resource = next((r for r in (STUDIES, TRIALS) if r.kind == manifest.get("kind")), None)
+    if resource is None:
+        raise Invalid(f"the kinds of Stepladder are TuningStudy and Trial; this is a {manifest.get('kind')}")
+    metadata = manifest.get("metadata")
+    named = {**manifest, "metadata": {"namespace": "default", **(metadata if isinstance(metadata, dict) else {})}}
+    validation.check_new(resource, named)
+    admitted = admit(resource, named, None)
+    if resource == STUDIES:
+        found = problems(TuningStudySpec.model_validate(admitted["spec"]))
+        if found:
+            raise Invalid("; ".join(f"{problem.field}: {problem.message}" for problem in found))
+    return admitted

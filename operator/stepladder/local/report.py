@@ -1,0 +1,91 @@
+"""What a study has found, at its end: a JSON object for programs, and a few lines for people. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from stepladder.api.study import TuningStudyStatus
+from stepladder.local.layout import Layout
+from stepladder.local.snapshot import Snapshot
+
+
+def summary(end: Snapshot) -> dict[str, Any]:
+    """The object that `stepladder run --output json` ends with. `wallSeconds` includes pauses between runs."""
+    best = end.status.best
+    return {
+        "study": end.name,
+        "succeeded": end.verdict is True,
+        "message": end.message,
+        "trials": end.outcomes,
+        "trainedSteps": end.trained_steps,
+        "fullTrainingSteps": end.full_steps,
+        "best": None
+        if best is None
+        else {
+            "trial": best.trial,
+            "parameters": best.parameters,
+            "value": best.value,
+            "step": best.step,
+            "checkpoint": best.checkpoint,
+        },
+        "wallSeconds": wall_seconds(end.status),
+    }
+
+
+def wall_seconds(status: TuningStudyStatus) -> float:
+    """From the study's start to its completion; 0 if it has neither."""
+    if status.start_time is None or status.completion_time is None:
+        return 0.0
+    return (datetime.fromisoformat(status.completion_time) - datetime.fromisoformat(status.start_time)).total_seconds()
+
+
+def lines(end: Snapshot, layout: Layout) -> list[str]:
+    """The report for people."""
+    verdict = "succeeded" if end.verdict else "failed"
+    found = [f"Study {end.name} {verdict} after {duration(wall_seconds(end.status))}. {end.message}".rstrip()]
+    best = end.status.best
+    if best is not None:
+        found += [
+            "",
+            f"Best configuration (trial {best.trial}):",
+            *(f"  {name}: {number(value)}" for name, value in sorted(best.parameters.items())),
+            f"  {end.spec.objective.metric} {number(best.value)} at step {best.step:,}",
+            f"  checkpoint {best.checkpoint or 'none: trainer.checkpoints names no claim'}",
+        ]
+    found += [f"  {spread}" for spread in _spreads(end)]
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in end.outcomes.items() if outcome != "total")
+    found += ["", f"{end.outcomes['total']} trials: {counts or 'none was started'}.", saving(end)]
+    found.append(f"Checkpoints, logs and the study's record are in {layout.root}.")
+    return found
+
+
+def saving(at: Snapshot) -> str:
+    """What was trained, against training every trial to the end."""
+    if not at.full_steps:
+        return "No steps were trained."
+    saved = 1 - at.trained_steps / at.full_steps
+    full = f"every trial to the end would have taken {at.full_steps:,}"
+    return f"Trained {at.trained_steps:,} steps; {full}: {saved:.0%} saved."
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it: 42s, 3m 07s, 2h 05m."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02}m"
+
+
+def number(value: object) -> str:
+    """A value with as many digits as one reads."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _spreads(end: Snapshot) -> list[str]:
+    return [
+        f"round {r.name}: {r.spread.trial} and its repeats: mean {number(r.spread.mean)}, "
+        f"standard deviation {number(r.spread.standard_deviation)} over {r.spread.repeats} seeds"
+        for r in end.status.rounds
+        if r.spread is not None and r.spread.repeats > 1
+    ]
