@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -140,6 +141,8 @@ class StudyReconciler:
             return dict(start.parameters)
         round_ = next(r for r in spec.rounds if r.name == start.ask.round)
         asked = history(study, spec, round_, start.ask.setting, trials)
+        # A trial that someone deleted is proposed again from what came before it.
+        asked = replace(asked, records=asked.records[: start.ask.index])
         found = self._suggestions.get(key_of(STUDIES, study), asked, start.ask.index)
         return None if found is None else dict(found)
 

@@ -1,4 +1,4 @@
-"""A whole world in virtual time: store, kubelet, and a controller that may be killed after any write and started again."""
+"""A whole world in virtual time: store, kubelet, and a controller that may be killed and started again."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,18 @@ from typing import Any
 from stepladder.api import names
 from stepladder.api.conditions import ConditionType
 from stepladder.control.controller import Controller
-from stepladder.control.store import PODS, STUDIES, TRIALS, Change, Listing, Object, ObjectStore, Patch, Resource
+from stepladder.control.store import (
+    PODS,
+    STUDIES,
+    TRIALS,
+    Change,
+    Listing,
+    NotFound,
+    Object,
+    ObjectStore,
+    Patch,
+    Resource,
+)
 from stepladder.local.store import MemoryStore
 from stepladder.search.record import OptunaRecord
 
@@ -161,7 +172,6 @@ def play(
     delays_events: float = 0.0,
     meddle: Meddler | None = None,
     record: Callable[[], OptunaRecord] = lambda: OptunaRecord("memory://"),
-    until_finished: bool = True,
     seconds: float = 20_000,
     extra: tuple[tuple[Resource, Object], ...] = (),
 ) -> Report:
@@ -215,7 +225,7 @@ async def _play(
         )
         first = first or faulty
         life = asyncio.create_task(_live(faulty, record(), clock))
-        while not life.done() and not await _finished(store) and asyncio.get_running_loop().time() < end:
+        while not life.done() and not await _finished(store) and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - virtual time: a poll costs nothing
             await asyncio.sleep(1)
         if not life.done():
             await asyncio.sleep(5)  # let what is under way settle, with the controller there
@@ -245,7 +255,10 @@ async def _live(store: ObjectStore, record: OptunaRecord, clock: VirtualClock) -
 
 
 async def _finished(store: MemoryStore) -> bool:
-    found = await store.get(STUDIES, NAMESPACE, NAME)
+    try:
+        found = await store.get(STUDIES, NAMESPACE, NAME)
+    except NotFound:
+        return False  # deleted by a test, which makes it again
     conditions = {c["type"]: c["status"] for c in found.get("status", {}).get("conditions", [])}
     return conditions.get(ConditionType.SUCCEEDED) in ("True", "False")
 
@@ -254,7 +267,9 @@ async def _report(
     store: MemoryStore, disk: Disk, kubelet: SimulatedKubelet, lives: int, first: FaultyStore | None
 ) -> Report:
     status = (await store.get(STUDIES, NAMESPACE, NAME)).get("status", {})
-    succeeded = next((c for c in status.get("conditions", []) if c["type"] == ConditionType.SUCCEEDED), {})
+    succeeded: dict[str, Any] = next(
+        (c for c in status.get("conditions", []) if c["type"] == ConditionType.SUCCEEDED), {}
+    )
     trials = {}
     for trial in (await store.list(TRIALS, NAMESPACE, {names.STUDY_LABEL: NAME})).items:
         trials[trial["metadata"]["name"]] = {
