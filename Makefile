@@ -1,19 +1,80 @@
-# `make` alone prints the targets. Everything that has to be installed goes to ~/.cache/stepladder or .venv.
-SHELL := /bin/bash
+# `make` alone prints the targets. Whatever has to be installed goes to .venv and ~/.cache/stepladder;
+# the test cluster also installs Debian packages, and says which.
+SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-CACHE ?= $(HOME)/.cache/stepladder
+CACHE := $(HOME)/.cache/stepladder
 UV_VERSION := 0.13.8
 UV := $(CACHE)/uv/bin/uv
 RUN := $(UV) run --frozen --all-packages
+CLUSTER := PYTHONPATH=tests python3 -m cluster
+export KUBECONFIG :=
 
 .PHONY: help
 help: ## Print this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(UV):
-	@echo "installing uv $(UV_VERSION) into $(CACHE)/uv"
-	@python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv==$(UV_VERSION)
+##@ Use
+.PHONY: demo
+demo: sync ## Tune the digits example on this machine: no cluster, trials are processes
+	@$(RUN) stepladder run examples/digits.yaml
 
 .PHONY: sync
 sync: $(UV) ## Install the locked dependencies into .venv
-	@$(UV) sync --frozen --all-packages
+	@$(UV) sync --frozen --all-packages --quiet
+
+$(UV):
+	@echo "installing uv $(UV_VERSION) into $(CACHE)/uv"
+	@python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+##@ Check
+.PHONY: check
+check: lint unit ## Lint, types, layers, unit tests: under two minutes
+
+.PHONY: lint
+lint: sync ## Lint, format, types, import layers
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+.PHONY: unit
+unit: sync ## Unit tests, and the contract tests of what needs no cluster
+	$(RUN) pytest -n 2 --dist worksteal -q
+
+.PHONY: test
+test: check verify ## Everything, the end-to-end tests on a real cluster included
+	$(MAKE) cluster-up images
+	$(MAKE) e2e; code=$$?; $(MAKE) cluster-down; exit $$code
+
+.PHONY: e2e
+e2e: sync ## End-to-end tests on the test cluster, which must be up and have the images
+	$(RUN) pytest -q tests/contract tests/e2e --cluster --timeout 1200
+
+.PHONY: format
+format: sync ## Format, and mend what the linter can mend
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+##@ Generate
+.PHONY: generate
+generate: sync ## Write again everything that is generated: CRDs, the chart's copy of them, the API reference
+	$(RUN) python -m stepladder.api.crd crds/
+	$(RUN) python -m stepladder.api.reference > docs/api.md
+	rm -rf charts/stepladder/files/crds && mkdir -p charts/stepladder/files && cp -r crds charts/stepladder/files/crds
+
+.PHONY: verify
+verify: generate ## Generate, and fail if anything differs from what is committed
+	@git diff --exit-code -- crds docs charts || { echo "generated files differ: run 'make generate' and commit"; exit 1; }
+
+##@ Test cluster
+.PHONY: cluster-up
+cluster-up: ## Start the test cluster (kind where Docker runs, otherwise native), with fake GPUs and a registry
+	@$(CLUSTER) up
+
+.PHONY: images
+images: ## Build the operator's and the trainer's images and give them to the test cluster
+	@$(CLUSTER) images
+
+.PHONY: cluster-down
+cluster-down: ## Stop the test cluster; nothing of it stays but caches
+	@$(CLUSTER) down
