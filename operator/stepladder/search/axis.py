@@ -8,6 +8,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from stepladder.api.model import Scalar
 from stepladder.api.study import FloatRange, IntRange, Parameter, Scale
+from stepladder.engine.space import same
 
 Floats = NDArray[np.float64]
 Distribution = FloatDistribution | IntDistribution | CategoricalDistribution
@@ -104,11 +105,6 @@ class Axis:
         if d.step is not None:
             inside = inside and abs((steps := (value - d.low) / d.step) - round(steps)) < 1e-8  # Optuna's own tolerance
         return float(value) if inside else None
-
-
-def same(a: Scalar, b: Scalar) -> bool:
-    """Equality in which 1 is 1.0 but True is not 1."""
-    return a == b and isinstance(a, bool) == isinstance(b, bool)
 
 
 def _values(low: float, high: float, step: float) -> int:

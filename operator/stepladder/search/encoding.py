@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepladder.api.model import Scalar
-from stepladder.search.axis import Axis, Floats, same
+from stepladder.engine.space import holds, same
+from stepladder.search.axis import Axis, Floats
 from stepladder.search.space import Space
 
 _NOWHERE = 0.5
@@ -24,6 +25,7 @@ class Encoding:
         self._space = space
         self._axes = tuple(space.axes.values())
         self._widths = [len(axis.choices) if axis.choices is not None else 1 for axis in self._axes]
+        self._fixed = {p.name: p.value for p in space.parameters if p.value is not None}
         self._dimension = {axis.name: i for i, axis in enumerate(self._axes)}
 
     @property
@@ -68,27 +70,19 @@ class Encoding:
     def _active(self, uniforms: Floats) -> dict[str, NDArray[np.bool_]]:
         """Which rows have which parameter, as `Space.resolve` would decide one by one."""
         active: dict[str, NDArray[np.bool_]] = {}
-        everywhere = np.ones(len(uniforms), dtype=bool)
         for parameter in self._space.parameters:
-            when = parameter.when
-            if when is None:
-                active[parameter.name] = everywhere
-            elif when.parameter not in active:
-                active[parameter.name] = ~everywhere
-            else:
+            when, here = parameter.when, np.ones(len(uniforms), dtype=bool)
+            if when is not None:
                 parent = self._space.axes.get(when.parameter)
-                fixed = next((p.value for p in self._space.parameters if p.name == when.parameter), None)
-                if parent is not None:
-                    holds = _holds(parent, uniforms[:, self._dimension[parent.name]], when.values)
-                else:
-                    holds = everywhere & any(fixed is not None and same(fixed, value) for value in when.values)
-                active[parameter.name] = active[when.parameter] & holds
+                here &= active[when.parameter]
+                here &= holds(when, self._fixed) if parent is None else self._chosen(parent, uniforms, when.values)
+            active[parameter.name] = here
         return active
 
-
-def _holds(axis: Axis, uniforms: Floats, values: tuple[Scalar, ...]) -> NDArray[np.bool_]:
-    """Which uniforms stand for one of `values`."""
-    if axis.choices is not None:
-        hits = np.array([any(same(choice, value) for value in values) for choice in axis.choices])
-        return np.asarray(hits[axis.index(uniforms)])
-    return np.isin(axis.numbers(uniforms), [float(v) for v in values if not isinstance(v, str | bool)])
+    def _chosen(self, axis: Axis, uniforms: Floats, values: tuple[Scalar, ...]) -> NDArray[np.bool_]:
+        """Which rows stand for one of `values` of the axis."""
+        coordinate = uniforms[:, self._dimension[axis.name]]
+        if axis.choices is not None:
+            hits = np.array([any(same(choice, value) for value in values) for choice in axis.choices])
+            return np.asarray(hits[axis.index(coordinate)])
+        return np.isin(axis.numbers(coordinate), [float(v) for v in values if not isinstance(v, str | bool)])

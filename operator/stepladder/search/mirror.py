@@ -1,18 +1,18 @@
 """One Optuna study, brought in line with what the Trials say. The Trials are the truth; the study is a copy of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from operator import index as whole
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.pruners import NopPruner
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from stepladder.api.model import Scalar
-from stepladder.api.study import Direction, Parameter, SamplerAlgorithm
+from stepladder.api.study import Direction, SamplerAlgorithm
 from stepladder.api.trial import Outcome
 from stepladder.search import samplers
 from stepladder.search.history import History, Record
@@ -22,6 +22,8 @@ from stepladder.search.space import Space
 INFEASIBLE = "infeasible"
 """The constraint that an infeasible trial violates."""
 
+_NO_SAMPLER = RandomSampler()  # never asked: each proposal brings its own
+_NO_PRUNER = NopPruner()  # rungs are the engine's; Optuna's HyperbandPruner would hide trials from the samplers
 _DIRECTIONS = {Direction.MINIMIZE: StudyDirection.MINIMIZE, Direction.MAXIMIZE: StudyDirection.MAXIMIZE}
 
 
@@ -76,21 +78,22 @@ def ending(record: Record) -> Ending:
             return Ending(TrialState.FAIL)
 
 
-@dataclass
+Gist = tuple[Outcome | None, tuple[tuple[int, float], ...], Mapping[str, Scalar]]
+"""What of a record that has ended would make its trial another one."""
+
+
 class Mirror:
     """The study of one History. A call costs what is new, and all trials once after it was opened."""
 
-    storage: BaseStorage
-    name: str
-    direction: Direction
-    parameters: tuple[Parameter, ...]
-    space: Space = field(init=False)
-    _study_id: int = field(init=False)
-    _unsettled: dict[int, Known] = field(init=False)  # by number; all others are final and as recorded
-    _count: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.space = Space(self.parameters)
+    def __init__(self, storage: BaseStorage, history: History) -> None:
+        self.parameters = history.parameters
+        self._space = Space(history.parameters)
+        self._distributions = {name: axis.distribution for name, axis in self._space.axes.items()}
+        self._storage = storage
+        self._name = history.name
+        self._direction = _DIRECTIONS[history.direction]
+        self._settled: dict[int, Gist] = {}  # by number: final, and as recorded
+        self._unsettled: dict[int, Known] = {}  # by number: the others
         self._read()
 
     def align(self, records: Sequence[Record]) -> None:
@@ -98,34 +101,41 @@ class Mirror:
         try:
             self._align(records)
         except Contradiction:
-            self.storage.delete_study(self._study_id)
+            self._storage.delete_study(self._study_id)
             self._read()
             self._align(records)
 
-    def propose(self, algorithm: SamplerAlgorithm, seed: int, records: int, index: int) -> dict[str, Scalar]:
+    def propose(self, history: History, index: int) -> dict[str, Scalar]:
         """The configuration of trial `index`, which has no record yet. Earlier ones without are asked for first."""
-        for number in range(records, index):
-            self._ask(algorithm, seed, number)
-        return self._ask(algorithm, seed, index)
+        # The seed is of the manifest's making, not of the object's: the study's name with its UID has no part in it.
+        seed = derive(history.seed, history.salt)
+        for number in range(len(history.records), index):
+            self._ask(history.sampler, seed, number)
+        return self._ask(history.sampler, seed, index)
+
+    def study(self, sampler: BaseSampler = _NO_SAMPLER) -> optuna.Study:
+        """Optuna's view of the study."""
+        return optuna.load_study(study_name=self._name, storage=self._storage, sampler=sampler, pruner=_NO_PRUNER)
 
     def _read(self) -> None:
         study = optuna.create_study(
-            storage=self.storage,
-            study_name=self.name,
-            direction=_DIRECTIONS[self.direction],
-            sampler=optuna.samplers.RandomSampler(),  # never used: each proposal brings its own
-            pruner=NopPruner(),  # rungs are the engine's; HyperbandPruner would hide trials from the samplers
+            storage=self._storage,
+            study_name=self._name,
+            direction=self._direction,
+            sampler=_NO_SAMPLER,
+            pruner=_NO_PRUNER,
             load_if_exists=True,
         )
-        self._study_id = self.storage.get_study_id_from_name(self.name)
+        self._study_id = self._storage.get_study_id_from_name(self._name)
         trials = study.get_trials(deepcopy=False)
         self._unsettled = {trial.number: self._known(trial) for trial in trials}
+        self._settled.clear()
         self._count = len(trials)
 
     def _known(self, trial: FrozenTrial) -> Known:
         foreign = any(d != self._distributions.get(name) for name, d in trial.distributions.items())
         return Known(
-            id=self.storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number),
+            id=self._storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number),
             # WAITING, which nothing of ours writes, contradicts every record, as do distributions of another space.
             state=TrialState.WAITING if foreign else trial.state,
             parameters=dict(trial.params),
@@ -134,25 +144,23 @@ class Mirror:
             infeasible=bool(trial.constraints),
         )
 
-    @property
-    def _distributions(self) -> dict[str, BaseDistribution]:
-        return {name: axis.distribution for name, axis in self.space.axes.items()}
-
     def _align(self, records: Sequence[Record]) -> None:
-        if any(number not in self._unsettled for number in range(len(records), self._count)):
-            raise Contradiction  # a trial that had ended has lost its record
+        for number, gist in self._settled.items():
+            if number >= len(records) or _gist(records[number]) != gist:
+                raise Contradiction  # somebody has deleted a Trial that had ended
         for number, known in list(self._unsettled.items()):
             if number >= len(records):
                 if known.state is not TrialState.RUNNING:
                     raise Contradiction
             elif self._settle(known, records[number]):
                 del self._unsettled[number]
+                self._settled[number] = _gist(records[number])
         for record in records[self._count :]:
             self._append(record)
 
     def _settle(self, known: Known, record: Record) -> bool:
         """Bring one trial in line. Returns whether it is final."""
-        end, wanted = ending(record), self.space.recorded(record.parameters)
+        end, wanted = ending(record), self._space.recorded(record.parameters)
         if known.state is not TrialState.RUNNING:
             if (known.state, known.value, known.infeasible, known.parameters) != (
                 end.state,
@@ -162,27 +170,27 @@ class Mirror:
             ):
                 raise Contradiction
             return True
-        if not known.parameters.items() <= wanted.items():
+        if not known.parameters.items() <= wanted.items() or (known.infeasible and not end.infeasible):
             raise Contradiction
         for name in wanted.keys() - known.parameters.keys():  # an ask that a crash cut in two
-            axis = self.space.axes[name]
-            self.storage.set_trial_param(known.id, name, axis.internal(wanted[name]), axis.distribution)
+            axis = self._space.axes[name]
+            self._storage.set_trial_param(known.id, name, axis.internal(wanted[name]), axis.distribution)
             known.parameters[name] = wanted[name]
         for step, value in record.observations:
             if known.steps.get(step) != value:
                 # Not Trial.report: it would keep the first value of a step, and truncate a fractional one.
-                self.storage.set_trial_intermediate_value(known.id, whole(step), value)
+                self._storage.set_trial_intermediate_value(known.id, whole(step), value)
                 known.steps[step] = value
         if end.state is TrialState.RUNNING:
             return False
         if end.infeasible and not known.infeasible:
             self._trial(known.id).set_constraint(INFEASIBLE, 1.0)
             known.infeasible = True
-        self.storage.set_trial_state_values(known.id, end.state, None if end.value is None else [end.value])
+        self._storage.set_trial_state_values(known.id, end.state, None if end.value is None else [end.value])
         return True
 
     def _append(self, record: Record) -> None:
-        end, parameters = ending(record), self.space.recorded(record.parameters)
+        end, parameters = ending(record), self._space.recorded(record.parameters)
         template = optuna.trial.create_trial(
             state=end.state,
             value=end.value,
@@ -194,11 +202,13 @@ class Mirror:
         known = Known(self._create(template), end.state, parameters, dict(record.observations))
         if end.state is TrialState.RUNNING:
             self._unsettled[self._count] = known
+        else:
+            self._settled[self._count] = _gist(record)
         self._count += 1
 
     def _create(self, template: FrozenTrial | None = None) -> int:
-        trial_id = self.storage.create_new_trial(self._study_id, template_trial=template)
-        if self.storage.get_trial_id_from_study_id_trial_number(self._study_id, self._count) != trial_id:
+        trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
+        if self._storage.get_trial_id_from_study_id_trial_number(self._study_id, self._count) != trial_id:
             raise Contradiction  # somebody else has written, or the database has gone back in time
         return trial_id
 
@@ -209,27 +219,15 @@ class Mirror:
         # A trial that is there already was asked for ahead of need, or before a crash: then it may need completing.
         known = self._unsettled[number]
         if known.proposal is None:
-            sampler = samplers.make(algorithm, self.space, seed, number)
-            known.proposal = self.space.suggest(self._trial(known.id, sampler))
-            known.parameters = self.space.recorded(known.proposal)
+            sampler = samplers.make(algorithm, self._space, seed, number)
+            known.proposal = self._space.suggest(self._trial(known.id, sampler))
+            known.parameters = self._space.recorded(known.proposal)
         return dict(known.proposal)
 
-    def _trial(self, trial_id: int, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Trial:
+    def _trial(self, trial_id: int, sampler: BaseSampler = _NO_SAMPLER) -> optuna.Trial:
         # A study object of its own each time: Optuna's keeps a copy of all trials from one ask to the next.
-        study = optuna.load_study(
-            storage=self.storage,
-            study_name=self.name,
-            sampler=sampler or optuna.samplers.RandomSampler(),
-            pruner=NopPruner(),
-        )
-        return optuna.Trial(study, trial_id)
+        return optuna.Trial(self.study(sampler), trial_id)
 
 
-def open_mirror(storage: BaseStorage, history: History) -> Mirror:
-    """The study of `history`, made where there is none."""
-    return Mirror(storage, history.name, history.direction, history.parameters)
-
-
-def sampler_seed(history: History) -> int:
-    """The seed of the round and setting: of the manifest's making, not of the object's (its UID has no part in it)."""
-    return derive(history.seed, history.salt)
+def _gist(record: Record) -> Gist:
+    return record.outcome, record.observations[-1:], record.parameters

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from optuna import Study
 from optuna.exceptions import OptunaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from stepladder.api.model import Scalar
 from stepladder.search.history import History
-from stepladder.search.mirror import Contradiction, Mirror, open_mirror, sampler_seed
+from stepladder.search.mirror import Contradiction, Mirror
 from stepladder.search.storage import Connection, unavailable
 
 T = TypeVar("T")
@@ -41,12 +42,15 @@ class OptunaRecord:
         the storage comes out the same, since it follows from the history and the index alone. Missing proposals
         between the records and `index` are made on the way. For an index that has a record its parameters are given.
 
-        Raises ValueError where the parameters depend on each other in a circle.
+        Raises ValueError where conditions (`when`) name each other in a circle, or a parameter that is not there.
         """
         if index < len(history.records):
             return dict(history.records[index].parameters)
-        seed = sampler_seed(history)
-        return self._attempt(history, lambda m: m.propose(history.sampler, seed, len(history.records), index))
+        return self._attempt(history, lambda mirror: mirror.propose(history, index))
+
+    def study(self, history: History) -> Study:
+        """The Optuna study, in line with the records, to be read: for importances, plots, a look by hand."""
+        return self._attempt(history, lambda mirror: mirror.study())
 
     def forget(self, name: str) -> None:
         """Free what is remembered of a study that is over. It may come back: then it is read again."""
@@ -78,6 +82,6 @@ class OptunaRecord:
             self._connection = Connection(self._url)
         mirror = self._mirrors.get(history.name)
         if mirror is None or mirror.parameters != history.parameters:
-            mirror = self._mirrors[history.name] = open_mirror(self._connection.storage, history)
+            mirror = self._mirrors[history.name] = Mirror(self._connection.storage, history)
         mirror.align(history.records)
         return mirror

@@ -6,18 +6,19 @@ from typing import cast
 import optuna
 
 from stepladder.api.model import Scalar
-from stepladder.api.study import Parameter, When
-from stepladder.search.axis import Axis, same
+from stepladder.api.study import Parameter
+from stepladder.engine.space import holds, parents_first
+from stepladder.search.axis import Axis
 
 
 class Space:
     """The parameters of one round and scientific setting.
 
-    Raises ValueError where parameters depend on each other in a circle.
+    Raises ValueError where conditions name each other in a circle, or a parameter that is not there.
     """
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
-        self.parameters = _parents_first(parameters)
+        self.parameters = parents_first(parameters)
         self.axes = {p.name: Axis(p) for p in self.parameters if p.value is None}
 
     @property
@@ -29,7 +30,7 @@ class Space:
         """A configuration: fixed values as they are, tuned ones from `value_of`, inactive ones absent."""
         chosen: dict[str, Scalar] = {}
         for parameter in self.parameters:
-            if active(parameter.when, chosen):
+            if holds(parameter.when, chosen):
                 fixed = parameter.value
                 chosen[parameter.name] = value_of(self.axes[parameter.name]) if fixed is None else fixed
         return chosen
@@ -42,18 +43,11 @@ class Space:
         """The tuned part of a configuration that somebody else may have written: what the space could have proposed."""
         found: dict[str, Scalar] = {}
         for name, axis in self.axes.items():
-            if name in parameters and active(axis.parameter.when, parameters):
+            if name in parameters and holds(axis.parameter.when, parameters):
                 value = axis.recorded(parameters[name])
                 if value is not None:
                     found[name] = value
         return found
-
-
-def active(when: When | None, chosen: Mapping[str, Scalar]) -> bool:
-    """Whether a parameter exists beside the values chosen so far; an inactive parent makes it inactive too."""
-    if when is None:
-        return True
-    return when.parameter in chosen and any(same(chosen[when.parameter], value) for value in when.values)
 
 
 def _suggest(trial: optuna.Trial, axis: Axis) -> Scalar:
@@ -65,16 +59,3 @@ def _suggest(trial: optuna.Trial, axis: Axis) -> Scalar:
             return int(trial.suggest_int(axis.name, d.low, d.high, step=d.step, log=d.log))
         case optuna.distributions.CategoricalDistribution():
             return cast("Scalar", trial.suggest_categorical(axis.name, d.choices))
-
-
-def _parents_first(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """The parameters in their order, save that each follows the one its `when` names."""
-    names = {p.name for p in parameters}
-    waiting, placed = list(parameters), dict[str, Parameter]()
-    while waiting:
-        ready = next((p for p in waiting if not p.when or p.when.parameter not in names - placed.keys()), None)
-        if ready is None:
-            raise ValueError(f"parameters {', '.join(p.name for p in waiting)} depend on each other: drop one `when`")
-        waiting.remove(ready)
-        placed[ready.name] = ready
-    return tuple(placed.values())
