@@ -104,27 +104,24 @@ def _continue(observed: Observed, running: _Round) -> Iterator[Action]:
     if len(active) > allowed:
         yield from (SetDesired(trial.name, Desired.PAUSE) for trial in reversed(active[allowed:]))
     slots = allowed - sum(trial.occupies for trial in observed.trials)
-    for occupied, actions in _wishes(observed, running, promotions):
-        slots -= not occupied
-        if observed.spec.suspend or slots < 0:
+    for slot, action in _wishes(observed, running, promotions):
+        slots -= slot
+        if slots < 0:
             return
-        yield from actions
+        yield action
 
 
 def _wishes(
     observed: Observed, running: _Round, promotions: Iterable[Promotion]
-) -> Iterator[tuple[bool, tuple[Action, ...]]]:
-    """What would be done with unlimited slots, in order; each with whether it has its slot already."""
+) -> Iterator[tuple[int, SetDesired | Promote | Start]]:
+    """What would be done with unlimited slots, in order; each with the slots it takes."""
     for trial in observed.trials:
-        if trial.desired is Desired.PAUSE and not trial.ended and not trial.reached:
-            yield trial.has_pod, (SetDesired(trial.name, Desired.RUN),)
+        if trial.desired is Desired.PAUSE and not trial.ended:
+            yield int(not trial.has_pod and not trial.reached), SetDesired(trial.name, Desired.RUN)
     for promotion in promotions:
-        trial = promotion.trial
-        promote = Promote(trial.name, promotion.target_steps)
-        resume = (SetDesired(trial.name, Desired.RUN),) if trial.desired is Desired.PAUSE else ()
-        yield trial.has_pod, (*resume, promote)
+        yield int(not promotion.trial.has_pod), Promote(promotion.trial.name, promotion.target_steps)
     for start in _starts(observed, running):
-        yield False, (start,)
+        yield 1, start
 
 
 def _moves(observed: Observed, running: _Round) -> tuple[list[Promotion], list[TrialView]]:

@@ -130,7 +130,7 @@ def live(simulator: Simulator, weather: Weather, *, losing: Random | None = None
     return simulator.run(MOMENTS)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(studies(), st.integers(0, 2**32))
 def test_every_study_ends_whatever_happens(spec: TuningStudySpec, seed: int) -> None:
     """Catches a stall, a slot used twice, a revised decision, a finished trial that changes (see `Simulator`)."""
@@ -165,7 +165,7 @@ def end_state(simulator: Simulator) -> list[tuple[object, ...]]:
     ]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=35)
 @given(studies(most=10), st.integers(0, 2**32), st.integers(0, 2**32))
 def test_one_worker_ends_the_same_whatever_is_lost(spec: TuningStudySpec, seed: int, loss: int) -> None:
     """The numbers, configurations, promotions and outcomes of an undisturbed run. Catches numbers that shift, an order
@@ -177,7 +177,7 @@ def test_one_worker_ends_the_same_whatever_is_lost(spec: TuningStudySpec, seed: 
     assert end_state(disturbed) == end_state(undisturbed)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=35)
 @given(
     st.sampled_from(["SuccessiveHalving", "Hyperband"]),
     st.integers(1, 40),
@@ -209,7 +209,7 @@ def test_synchronous_rungs_cost_what_arithmetic_says(
     assert simulator.trained_steps == expected
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=35)
 @given(st.integers(1, 40), st.integers(1, 8), st.integers(2, 4), st.integers(0, 2**32))
 def test_asha_leaves_no_slot_idle(trials: int, parallelism: int, eta: int, seed: int) -> None:
     """As long as a configuration is left to start, all slots are taken. Catches waiting for a rung."""
@@ -232,7 +232,7 @@ def test_asha_leaves_no_slot_idle(trials: int, parallelism: int, eta: int, seed:
     assert simulator.count(Outcome.PRUNED) == trials - len(top)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=35)
 @given(studies(), st.integers(0, 2**32))
 def test_a_plan_that_was_carried_out_asks_for_nothing_more(spec: TuningStudySpec, seed: int) -> None:
     """But for repeats, whose parameters exist only now. Catches actions that are asked for again and again."""

@@ -109,6 +109,14 @@ def test_failures_are_judged_and_never_promoted() -> None:
     assert numbers(SHA.moves(LADDER, trials, Direction.MINIMIZE)) == ([(7, 3), (8, 3)], [])
 
 
+def test_failures_do_not_shift_the_size_of_the_next_rung() -> None:
+    """18 planned, 3 have a result: all go on, and of these 6 // 3 = 2 reach the top as planned. Catches 3 // 3."""
+    gone = [trial(n, target=1, outcome=Outcome.INFEASIBLE) for n in range(15)]
+    trials = [*gone, *(trial(n, n / 100, n / 100) for n in range(15, 18))]
+    promotions, prunes = numbers(SHA.moves(Ladder((1, 3, 9), 18, 3), trials, Direction.MINIMIZE))
+    assert (promotions, prunes) == ([(15, 9), (16, 9)], [17])
+
+
 def test_a_promotion_that_was_made_is_never_revised() -> None:
     """Three were promoted, and then a better value turns up in their rung: nobody else follows."""
     trials = [trial(n, n / 10, target=3) for n in (3, 4, 5)] + [trial(n, n / 10) for n in (0, 1, 2, 6, 7, 8)]

@@ -6,7 +6,7 @@ from time import process_time
 
 import pytest
 from stepladder.api.trial import Desired, Observation, Outcome
-from stepladder.engine.actions import Ask, SetDesired, Start, Stop
+from stepladder.engine.actions import Ask, Promote, SetDesired, Start, Stop
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
 
@@ -125,6 +125,24 @@ def test_paused_trials_come_back_before_anything_new_starts() -> None:
     assert isinstance(start, Start)
 
 
+def test_a_trial_that_reached_its_rung_while_paused_takes_no_slot_to_wake() -> None:
+    """Catches a promotion that leaves its trial paused, and a slot lost to a trial that has nothing to train."""
+    trials = [under_way(n, bracket=0, results={30: n / 30}, steps=30, has_pod=False) for n in range(26)]
+    trials.append(under_way(26, bracket=0, results={30: -1.0}, steps=30, has_pod=False, desired=Desired.PAUSE))
+    actions = [a for a in plan(running(*trials, parallelism=1)).actions if not isinstance(a, Stop)]
+    assert actions == [SetDesired("t26", Desired.RUN), Promote("t26", 90)]
+
+
+def test_promotions_to_the_deepest_rung_come_first() -> None:
+    """One slot, and both brackets have promotions: the second one's goes to 270. Catches the order of the brackets."""
+    first = [under_way(n, bracket=0, results={30: 0.5}, steps=30, has_pod=False) for n in range(27)]
+    second = [
+        under_way(n, bracket=1, target_steps=90, results={90: 0.5}, steps=90, has_pod=False) for n in range(27, 39)
+    ]
+    actions = [a for a in plan(running(*first, *second, parallelism=1)).actions if not isinstance(a, Stop)]
+    assert actions == [Promote("t27", 270)]
+
+
 def test_suspend_pauses_everything_and_starts_nothing() -> None:
     """Catches a suspended study that still uses GPUs."""
     trials = [under_way(0), under_way(1)]
@@ -194,6 +212,17 @@ def test_more_failures_than_allowed_end_the_study() -> None:
     verdict = plan(running(*failed, *infeasible, failurePolicy=policy)).verdict
     assert verdict is not None
     assert (verdict.succeeded, verdict.reason) == (False, "TooManyFailures")
+
+
+def test_failures_are_named_before_the_round_that_has_nothing_to_start_from() -> None:
+    """Both hold; the failures are what a person can mend. Catches a message that hides them."""
+    first: dict[str, object] = {"trials": 2, "maxSteps": 9}
+    final: dict[str, object] = {"from": {"round": "round-0"}, "maxSteps": 90}
+    spec = study(first, final, failurePolicy={"maxFailedTrials": 1})
+    gone = tuple(under_way(n, horizon_steps=9, outcome=Outcome.FAILED, has_pod=False) for n in range(2))
+    verdict = plan(Observed(spec, gone)).verdict
+    assert verdict is not None
+    assert verdict.reason == "TooManyFailures"
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
