@@ -36,7 +36,7 @@ with sdk.trial(target_steps=2000) as trial:  # <-- 2: parameters in, exit code a
         torch.nn.Linear(width, 2),
     )
     opt = torch.optim.AdamW(net.parameters(), lr=lr)
-    sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, T_max=trial.document.horizon_steps)
+    sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, T_max=trial.horizon_steps)
 
     for step in trial.steps(net=net, opt=opt, sched=sched):  # <-- 3: resumes, stops, saves
         batch = torch.randint(len(x_train), (128,))

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
 
         gc.enable()
         gc.freeze()
-        every = flags.evaluate_every or math.ceil(trial.document.horizon_steps / EVALUATIONS)
+        every = flags.evaluate_every or math.ceil(trial.horizon_steps / EVALUATIONS)
         train(trial, Plan(flags.task, point, every, flags.checkpoint_seconds, flags.device, flags.threads))
 
 

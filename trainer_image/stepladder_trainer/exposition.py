@@ -67,6 +67,10 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A scraper that hangs up is no news for the training log."""
+        logger.debug("a scrape from %s ended early", client_address, exc_info=True)
+
 
 @contextmanager
 def serve(board: Board, port: int) -> Iterator[int | None]:

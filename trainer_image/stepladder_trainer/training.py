@@ -31,7 +31,7 @@ def train(trial: Trial, plan: Plan) -> None:
     """Train `plan` from where the trial stands to its target. Raises what `outcomes` lists."""
     torch.set_num_threads(plan.threads)
     device = _device(plan.device)
-    seed = trial.document.seed
+    seed = trial.seed
     task = tasks.load(plan.task)
     training, validation = task.training.to(device), task.validation.to(device)
     order = DataOrder(len(training), plan.point.batch_size, seed)
@@ -55,7 +55,7 @@ def train(trial: Trial, plan: Plan) -> None:
         loaded = time.perf_counter()
         dropout.manual_seed(derive(seed, "dropout", step))
         learning_rate = plan.point.learning_rate * schedules.factor(
-            plan.point.schedule, step, horizon=trial.document.horizon_steps, warmup=plan.point.warmup_steps
+            plan.point.schedule, step, horizon=trial.horizon_steps, warmup=plan.point.warmup_steps
         )
         for group in optimizer.param_groups:
             group["lr"] = learning_rate

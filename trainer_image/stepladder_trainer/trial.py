@@ -54,6 +54,16 @@ class Trial:
         """The step to stop at."""
         return self.document.target_steps
 
+    @property
+    def horizon_steps(self) -> int:
+        """The step that schedules decay to: the round's length, which is the same for all its trials."""
+        return self.document.horizon_steps
+
+    @property
+    def seed(self) -> int:
+        """What everything random should be derived from."""
+        return self.document.seed
+
     def default_target(self, steps: int) -> None:
         """End after `steps`, unless an operator has set the target."""
         if self.document.standalone:
@@ -95,6 +105,7 @@ class Trial:
                 raise ConfigurationError(f"{name!r} cannot be a metric's name: use letters, digits and underscores")
             if not math.isfinite(value):
                 raise InfeasibleError(f"{name} became {value} at step {step}: {LOWER}")
+        self.step = max(self.step, step)
         known = self.history.add(step, {name: float(value) for name, value in metrics.items()})
         logger.info("step %d of %d: %s", step, self.target_steps, ", ".join(f"{k} {v:.6g}" for k, v in metrics.items()))
         if self._checkpoints is not None:

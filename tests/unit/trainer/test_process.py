@@ -172,3 +172,12 @@ def test_it_trains_without_an_operator(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "step 20 of 20: validation_error" in done.stderr
+
+
+def test_the_example_of_other_peoples_code_is_a_trial_like_any(home: Home) -> None:
+    """It documents the SDK; a change that breaks it breaks its readers."""
+    script = Path(__file__).parents[3] / "examples" / "bring_your_own" / "train.py"
+    environment = {**os.environ, **home.environment(targetSteps=3, parameters={"width": 8})}
+    subprocess.run([sys.executable, script], env=environment, capture_output=True, timeout=120, check=True)
+    assert home.termination()["evaluations"][0][0] == 3
+    assert Checkpoints(home.checkpoints).steps() == [3]

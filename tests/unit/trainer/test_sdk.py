@@ -268,6 +268,14 @@ def test_a_foreign_loop_that_draws_global_random_numbers_resumes_exactly(operato
     assert first + draws(6, "cut") == whole
 
 
+def test_a_loop_that_only_reports_is_complete_at_its_target(operator: Start) -> None:
+    home = operator(targetSteps=10)
+    with sdk.trial() as trial:
+        for step in range(1, trial.target_steps + 1):
+            trial.report(step, validation_error=0.5)
+    assert (home.termination()["reason"], home.termination()["trainedSteps"]) == ("Completed", 10)
+
+
 def test_a_loop_of_its_own_can_save_and_restore_by_hand(operator: Start) -> None:
     home = operator(targetSteps=10)
     counter = Counter()
