@@ -7,6 +7,8 @@ from typing import Any, Literal, NoReturn
 
 import click
 
+from stepladder.cluster.command import operator
+
 REFUSED = 2
 INTERRUPTED = 130
 
@@ -16,6 +18,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Tune deep-learning training, on this machine or on a Kubernetes cluster."""
+
+
+main.add_command(operator)
 
 
 @main.command()

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from contract import homes
 from stepladder.api import names
 from stepladder.cluster import transport
 from stepladder.cluster.connection import api_client, configure
@@ -16,8 +17,6 @@ from stepladder.cluster.feed import Feed
 from stepladder.cluster.store import ApiServerStore, path
 from stepladder.cluster.watching import TLS_CLOSING, Watch
 from stepladder.control.store import PODS, QUOTAS, STUDIES, TRIALS
-
-from contract import homes
 
 KUBECONFIG = "STEPLADDER_CONTRACT_KUBECONFIG"
 """The environment variable that names a cluster to test against. It needs the CRDs and a controller manager."""
@@ -55,7 +54,7 @@ async def api_server() -> AsyncIterator["homes.Home"]:
 
 
 async def _watched(home: "homes.Home") -> None:
-    """Return when an object of every watched kind has come and gone through the watches, so that none is still to start."""
+    """Return when an object of every watched kind has come and gone through the watches: all of them have started."""
     markers = {
         STUDIES: homes.study(home.namespace, "marker"),
         TRIALS: homes.trial(home.namespace, "marker"),

@@ -451,7 +451,7 @@ async def test_a_watch_tells_of_studies_trials_pods_and_quotas(home: Home) -> No
     changes = home.store.changes()
     await home.store.create(STUDIES, study(home.namespace, "a"))
     await home.store.create(TRIALS, trial(home.namespace, "b"))
-    await home.store.create(PODS, pod(home.namespace, "c", labels={names.TRIAL_LABEL: "b"}))
+    await home.store.create(PODS, pod(home.namespace, "c"))
     await home.store.create(QUOTAS, quota(home.namespace, 1, "d"))
     seen: set[str] = set()
     async with asyncio.timeout(30):

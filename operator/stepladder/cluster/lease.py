@@ -1,26 +1,24 @@
-"""Leader election: of all replicas, only the one that holds the Lease may act."""
+"""Leader election: of all replicas, only the one that holds the Lease may act.
+
+The algorithm is client-go's (tools/leaderelection), with one addition, the fence. It is not the Python library's: the
+LeaseLock of kubernetes 37.0.2 cannot create a Lease, lets connection errors end the election, measures time by a clock
+that can be set, and cannot give a lease back.
+"""
 
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any, Final, NoReturn, TypeVar
-
-import aiohttp
-from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.leaderelection.electionconfig import Config
-from kubernetes.aio.leaderelection.leaderelection import LeaderElection
-from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+from typing import Any, Final, NoReturn
 
 from stepladder import telemetry
-from stepladder.cluster.connection import ApiClient
-
-T = TypeVar("T")
+from stepladder.control.store import Conflict, NotFound, ObjectStore, Resource, StoreError
 
 logger = logging.getLogger(__name__)
 
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 NAME: Final = "stepladder"
 # Seconds, as in every controller of Kubernetes itself.
 DURATION: Final = 15
@@ -37,98 +35,115 @@ def die(why: str) -> NoReturn:
 
 
 class Lease:
-    """The right to act.
+    """The right to act, written to a Lease object through a store of its own (which is not fenced by it).
 
-    The library's election decides who leads. What it leaves open is closed here: requests that hang or never reach the
-    API server, a leader whose event loop or clock stood still (`fence`), and giving the lease back (`release`).
+    `identity` tells the replicas apart. A process that starts under the identity of the holder takes over at once: it
+    is the same pod's next container. `lost` ends the process.
     """
 
     def __init__(
-        self, client: ApiClient, namespace: str, identity: str, *, lost: Callable[[str], NoReturn] = die
+        self,
+        store: ObjectStore,
+        namespace: str,
+        identity: str,
+        *,
+        lost: Callable[[str], NoReturn] = die,
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._lock = _Lock(NAME, namespace, identity, client)
+        self._store = store
+        self._namespace = namespace
+        self._identity = identity
         self._lost = lost
-        # The library takes what to run while leading; `hold` is that, outside of it.
-        self._election: Any = LeaderElection(
-            Config(self._lock, DURATION, RENEW_DEADLINE, RETRY_PERIOD, _nothing, _nothing)
-        )
+        self._clock = clock
+        self._sleep = sleep
+        self._renewed: float | None = None  # when the last successful write began; None while not leading
+        self._seen: Any = None  # what the Lease said last, and since when by our clock
+        self._seen_at = 0.0
 
     async def acquire(self) -> None:
         """Stand by until this process leads."""
-        logger.info("standing by for the lease %s/%s", self._lock.namespace, NAME)
-        await self._election.acquire()
+        logger.info("standing by for the lease %s/%s", self._namespace, NAME)
+        while not await self._claim():
+            await self._sleep(RETRY_PERIOD)
         telemetry.LEADER.set(1)
-        logger.info("leading, as %s", self._lock.identity)
+        logger.info("leading, as %s", self._identity)
 
     async def hold(self) -> None:
         """Renew the lease until cancelled; a lease that is lost ends the process."""
-        await self._election.renew_loop()
-        self._lost("the lease is lost: it could not be renewed, or another replica took it")
+        while True:
+            await self._sleep(RETRY_PERIOD)
+            if not await self._claim() and self._age() >= RENEW_DEADLINE:
+                self._lost(f"the lease could not be renewed for {self._age():.0f} s")
 
     def fence(self) -> None:
-        """Return if the lease is held for certain at this moment, by a clock that cannot be set; else end the process.
+        """Return if no other process can hold the lease at this moment; else end the process.
 
-        The renewal above cannot notice in time that the process itself was stopped, or its event loop blocked.
+        `hold` cannot notice in time that the process itself was stopped, or its event loop blocked.
         """
-        if monotonic() >= self._lock.held_until:
+        if self._age() >= DURATION:
             self._lost("the lease has run out")
 
     async def release(self) -> None:
-        """Give the lease back, so that a successor need not wait until it runs out. Nothing may act after this."""
+        """Give the lease back, so that a successor need not wait until it runs out. Write nothing after this."""
+        self._renewed = None
         telemetry.LEADER.set(0)
-        if await self._lock.release():
-            logger.info("the lease is released")
-
-
-async def _nothing() -> None:
-    """The election's callbacks."""
-
-
-class _Lock(LeaseLock):
-    """LeaseLock lets connection errors and timeouts end the election, and cannot release."""
-
-    held_until = 0.0
-
-    async def get(self, name: str, namespace: str) -> Any:
-        unanswered: tuple[bool, Any] = (False, ApiException(reason="no answer"))
-        found: bool
-        record: Any
-        found, record = await self._bounded(super().get(name, namespace), otherwise=unanswered)
-        if found and record.holder_identity != self.identity:
-            self.held_until = 0.0  # someone else's already; the library would go on trying until its deadline
-        return found, record
-
-    async def create(self, name: str, namespace: str, election_record: Any) -> bool:
-        return await self._extend(super().create(name, namespace, election_record))
-
-    async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
-        return await self._extend(super().update(name, namespace, updated_record))
-
-    async def release(self) -> bool:
-        found, record = await self.get(self.name, self.namespace)
-        if not found or record.holder_identity != self.identity:
-            return False
-        self.held_until = 0.0
-        lease: Any = self.lease_reference
-        lease.spec.holder_identity = ""
-        lease.spec.renew_time = datetime.now(UTC)
-        return await self._bounded(self._replace(lease), otherwise=False)
-
-    async def _replace(self, lease: Any) -> bool:
-        await self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)
-        return True
-
-    async def _extend(self, write: Coroutine[Any, Any, bool]) -> bool:
-        started = monotonic()  # before the request: the API server counts from a moment after it
-        written = await self._bounded(write, otherwise=False)
-        if written:
-            self.held_until = started + DURATION
-        return written
-
-    async def _bounded(self, request: Coroutine[Any, Any, T], otherwise: T) -> T:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                return await request
-        except (aiohttp.ClientError, ApiException, OSError, TimeoutError) as error:
+                lease = await self._store.get(LEASES, self._namespace, NAME)
+                if lease["spec"].get("holderIdentity") == self._identity:
+                    await self._write({"holderIdentity": None, "renewTime": _now()}, lease)
+                    logger.info("the lease is given back")
+        except (StoreError, TimeoutError) as error:
+            logger.warning("the lease is not given back, and will run out: %s", error)
+
+    def _age(self) -> float:
+        """Seconds since the lease was certainly ours; counted from before the request, so never too few."""
+        return float("inf") if self._renewed is None else self._clock() - self._renewed
+
+    async def _claim(self) -> bool:
+        """Acquire or renew. False if another holds it, or was faster, or the API server does not answer."""
+        began = self._clock()
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                held = await self._get_or_take()
+        except Conflict:
+            held = False
+        except (StoreError, TimeoutError) as error:
             logger.warning("lease: %s: %s", type(error).__name__, error)
-            return otherwise
+            held = False
+        if held:
+            self._renewed = began
+        return held
+
+    async def _get_or_take(self) -> bool:
+        mine: dict[str, Any] = {"holderIdentity": self._identity, "leaseDurationSeconds": DURATION, "renewTime": _now()}
+        try:
+            lease = await self._store.get(LEASES, self._namespace, NAME)
+        except NotFound:
+            metadata = {"name": NAME, "namespace": self._namespace}
+            mine |= {"acquireTime": _now(), "leaseTransitions": 0}
+            kind = {"apiVersion": LEASES.api_version, "kind": LEASES.kind}
+            await self._store.create(LEASES, kind | {"metadata": metadata, "spec": mine})
+            return True
+        spec: dict[str, Any] = lease.get("spec") or {}
+        if spec != self._seen:
+            self._seen, self._seen_at = spec, self._clock()
+        holder = spec.get("holderIdentity")
+        if holder and holder != self._identity:
+            if self._renewed is not None:
+                self._lost(f"{holder} has taken the lease")
+            if self._clock() < self._seen_at + max(DURATION, spec.get("leaseDurationSeconds") or 0):
+                return False
+        if holder != self._identity:
+            mine |= {"acquireTime": _now(), "leaseTransitions": (spec.get("leaseTransitions") or 0) + 1}
+        await self._write(mine, lease)
+        return True
+
+    async def _write(self, spec: dict[str, Any], read: dict[str, Any]) -> None:
+        version = read["metadata"]["resourceVersion"]
+        await self._store.patch(LEASES, self._namespace, NAME, {"spec": spec}, resource_version=version)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

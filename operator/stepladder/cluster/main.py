@@ -89,7 +89,7 @@ async def _lead(options: Options, parts: list["asyncio.Task[Any]"]) -> None:
             # Its own connections: a renewal may not wait behind a thousand other requests.
             elector = api_client(configuration)
             stack.push_async_callback(elector.close)
-            lease = Lease(elector, options.lease_namespace, options.identity)
+            lease = Lease(ApiServerStore(elector, Feed()), options.lease_namespace, options.identity)
             await lease.acquire()
             stack.push_async_callback(lease.release)
         telemetry.LEADER.set(1)

@@ -4,13 +4,17 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+from stepladder.api import names
 from stepladder.cluster import transport
 from stepladder.cluster.connection import ApiClient
 from stepladder.cluster.feed import Feed
-from stepladder.control.store import Change, Listing, Object, Patch, Resource
+from stepladder.control.store import PODS, Change, Listing, Object, Patch, Resource
 
 # As kubectl's: small enough for the API server to answer at once, large enough that 10,000 trials take 20 requests.
 PAGE: Final = 500
+
+# Of a cluster's pods, only those of trials are listed and watched.
+SELECTED: Final = {PODS: names.TRIAL_LABEL}
 
 
 def _unfenced() -> None:
@@ -79,8 +83,10 @@ class ApiServerStore:
 
     async def _list(self, resource: Resource, namespace: str | None, labels: Mapping[str, str]) -> Listing:
         query = [("limit", str(PAGE))]
-        if labels:
-            query.append(("labelSelector", ",".join(f"{key}={value}" for key, value in sorted(labels.items()))))
+        selector = [f"{key}={value}" for key, value in sorted(labels.items())]
+        selector += [SELECTED[resource]] if resource in SELECTED else []
+        if selector:
+            query.append(("labelSelector", ",".join(selector)))
         items: list[Object] = []
         follow: list[tuple[str, str]] = []
         while True:

@@ -10,9 +10,9 @@ from typing import Any, Final
 import kopf
 
 from stepladder import telemetry
-from stepladder.api import names
 from stepladder.cluster.connection import Configuration, login
-from stepladder.control.store import PODS, WATCHED, Change, Resource
+from stepladder.cluster.store import SELECTED
+from stepladder.control.store import WATCHED, Change, Resource
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,8 @@ def settings() -> kopf.OperatorSettings:
     made.watching.connect_timeout = 5
     made.watching.inactivity_timeout = 70  # bookmarks come every 60 s
     made.watching.chunk_size = 500
-    made.watching.label_selectors[PODS.group, PODS.version, PODS.plural] = names.TRIAL_LABEL
+    for resource, selector in SELECTED.items():
+        made.watching.label_selectors[resource.group, resource.version, resource.plural] = selector
     made.networking.request_timeout = 60
     made.networking.connect_timeout = 5
     made.networking.error_backoffs = Backoffs()
@@ -128,8 +129,15 @@ class Watch:
             await asyncio.wait({ended}, timeout=STOPPING)
 
     async def _watch(self, stop: asyncio.Event) -> None:
+        refused: list[Exception] = []
+
         async def log_in() -> kopf.ConnectionInfo:
-            return await login(await self._configure())
+            try:
+                return await login(await self._configure())
+            except Exception as error:  # kopf would log it, and wait for credentials for ever
+                refused.append(error)
+                stop.set()
+                raise
 
         await kopf.operator(
             registry=registry(self._publish, log_in),
@@ -140,6 +148,8 @@ class Watch:
             stop_flag=stop,
         )
         await asyncio.sleep(TLS_CLOSING)
+        if refused:
+            raise refused[0]
 
 
 def _settle(ended: "asyncio.Future[None]", ending: WatchEnded) -> None:
