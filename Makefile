@@ -8,6 +8,8 @@ UV := $(CACHE)/uv/bin/uv
 RUN := $(UV) run --frozen --all-packages
 CLUSTER := PYTHONPATH=tests python3 -m cluster
 export KUBECONFIG :=
+# Empty: where it is set, every trial would compile PyTorch's Python files again, for 1.5 s.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## Print this list
