@@ -1,4 +1,4 @@
-"""The Go programs of the cluster, built once per version into the cache: Kubernetes, helm, crane, pause."""
+"""The Go programs of the cluster, built once per version into the cache: Kubernetes, helm and pause."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cluster.layout import BIN, CACHE, CRANE, GO, HELM, KUBERNETES, SOURCE
+from cluster.layout import BIN, CACHE, GO, HELM, KUBERNETES, SOURCE
 from cluster.shell import say, show
 
 MODULE = SOURCE / "kubernetes"
@@ -29,7 +29,6 @@ def programs() -> None:
     key = hashlib.sha256(sources).hexdigest()[:12]
     install("kubernetes", f"{KUBERNETES}-{key}", PROGRAMS, build_kubernetes)
     install("pause", key, ("pause",), build_pause)
-    install("crane", CRANE, ("crane",), go_install("github.com/google/go-containerregistry/cmd/crane", CRANE))
     install("helm", HELM, ("helm",), go_install("helm.sh/helm/v3/cmd/helm", HELM))
 
 

@@ -4,21 +4,21 @@ A build needs this machine's way to the package registries (proxies, certificate
 cache. All of that is lent to the build's RUN steps through buildah's own configuration, and none of it ends up in an image.
 """
 
+import configparser
+import io
 import json
 import os
-import shutil
 from pathlib import Path
 
 from cluster.layout import BUILDAH
 from cluster.shell import run, show
 
-LENT = "/run/lent"  # where the build sees what this machine lends it
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-SETTINGS = {
-    "PIP_CONFIG_FILE": [Path("/etc/pip.conf"), Path.home() / ".config/pip/pip.conf"],
-    "UV_CONFIG_FILE": [Path("/etc/uv/uv.toml"), Path.home() / ".config/uv/uv.toml"],
-}
+PIP_SETTINGS = (Path("/etc/pip.conf"), Path.home() / ".config/pip/pip.conf")
+UV_SETTINGS = (Path("/etc/uv/uv.toml"), Path.home() / ".config/uv/uv.toml")
+UV_CACHE = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
+# Where the build sees them. The base image has them all, empty, so that mounting leaves no trace in a layer.
+LENT = {"pip.conf": "/etc/pip.conf", "uv.toml": "/etc/uv/uv.toml", "uv-cache": "/root/.cache/uv"}
 
 
 def command(*words: str | Path) -> list[str]:
@@ -59,32 +59,44 @@ def prune() -> None:
 
 
 def lend() -> Path:
-    """A containers.conf that hands this machine's settings to RUN steps."""
+    """A containers.conf that mounts this machine's settings for RUN steps; buildah itself passes proxy variables on."""
     lent = BUILDAH / "lent"
-    shutil.rmtree(lent, ignore_errors=True)
-    lent.mkdir(parents=True)
-    uv_cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
-    uv_cache.mkdir(parents=True, exist_ok=True)
-    prefixes = ("PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
-    # A value that is a path names a file of this machine, which the build does not see.
-    lent_values = {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper().startswith(prefixes) and not value.startswith("/")
-    }
+    lent.mkdir(parents=True, exist_ok=True)
+    UV_CACHE.mkdir(parents=True, exist_ok=True)
+    (lent / "pip.conf").write_text(pip_settings())
+    (lent / "uv.toml").write_text(uv_settings())
+    volumes = [
+        f"{lent / 'pip.conf'}:{LENT['pip.conf']}:ro",
+        f"{lent / 'uv.toml'}:{LENT['uv.toml']}:ro",
+        f"{UV_CACHE}:{LENT['uv-cache']}",
+    ]
     if CERTIFICATES.exists():
-        shutil.copy(CERTIFICATES, lent / "certificates.crt")
-        lent_values |= dict.fromkeys(CERTIFICATE_VARIABLES, f"{LENT}/certificates.crt")
-    for variable, places in SETTINGS.items():
-        for place in places:
-            if place.exists():
-                text = place.read_text().replace(str(CERTIFICATES), f"{LENT}/certificates.crt")
-                (lent / place.name).write_text(text)
-                lent_values[variable] = f"{LENT}/{place.name}"
-    lent_values |= {"UV_CACHE_DIR": f"{LENT}/uv-cache", "UV_LINK_MODE": "copy"}
-    (lent / "uv-cache").mkdir()
-    environment = json.dumps([f"{name}={value}" for name, value in sorted(lent_values.items())])
-    volumes = json.dumps([f"{lent}:{LENT}", f"{uv_cache}:{LENT}/uv-cache"])
+        volumes.append(f"{CERTIFICATES}:{CERTIFICATES}:ro")
     configuration = BUILDAH / "containers.conf"
-    configuration.write_text(f"[containers]\nenv = {environment}\nvolumes = {volumes}\n")
+    configuration.write_text(f"[containers]\nvolumes = {json.dumps(volumes)}\n")
     return configuration
+
+
+def pip_settings() -> str:
+    """pip's configuration files and PIP_... variables as one file; a path names a file that the build does not see."""
+    parser = configparser.RawConfigParser()
+    parser.read(PIP_SETTINGS)
+    variables = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    parser.read_dict({"global": {name[4:].lower().replace("_", "-"): value for name, value in variables.items()}})
+    for name, value in list(parser["global"].items()):
+        if value.startswith("/"):
+            parser.remove_option("global", name)
+    parser["global"]["cert"] = str(CERTIFICATES)
+    with io.StringIO() as text:
+        parser.write(text)
+        return text.getvalue()
+
+
+def uv_settings() -> str:
+    """uv's own configuration file, if there is one; with the system's certificates, and copies from the mounted cache."""
+    found = [path.read_text() for path in UV_SETTINGS if path.exists()]
+    text = found[-1] if found else ""
+    for name, value in (("system-certs", "true"), ("link-mode", '"copy"')):
+        if name not in text:
+            text = f"{name} = {value}\n{text}"
+    return text

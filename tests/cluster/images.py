@@ -1,12 +1,10 @@
 """The images that the tests run: built, pushed to the local registry, pulled to the nodes before a pod asks for them."""
 
 import shutil
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import buildah, containerd, packages, registry, shell
-from cluster.build import BIN, PAUSE
 from cluster.layout import BUILDAH, NODES, REGISTRY, REPOSITORY
 from cluster.shell import ClusterError, say, show
 
@@ -105,12 +103,6 @@ def forget_old_images(ctr: list[str]) -> None:
         shell.run(*ctr, "images", "remove", "--sync", *outdated)
 
 
-def loaded() -> list[str]:
-    """Names and tags in the registry."""
-    repositories = registry.get("_catalog")["repositories"]
-    return [f"{name}:{tag}" for name in repositories for tag in registry.get(f"{name}/tags/list")["tags"]]
-
-
 def build_base() -> None:
     """What the Dockerfiles take as BASE_IMAGE where no registry of base images can be reached: Debian with Python 3.11."""
     root, context = BUILDAH / "base-root", BUILDAH / "base"
@@ -118,21 +110,13 @@ def build_base() -> None:
     context.mkdir(parents=True, exist_ok=True)
     # The mount namespace: debootstrap mounts /proc, and would leave it there if it were interrupted.
     show("unshare", "--mount", "debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", SUITE, root)
+    for mount_point in buildah.LENT.values():
+        path = root / mount_point.removeprefix("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir()
     leave_out = ("--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*", "--exclude=./dev/*", "--exclude=./proc/*")
     shell.run("tar", "--numeric-owner", *leave_out, "-C", root, "-cf", context / "base.tar", ".")
     shutil.rmtree(root)
     (context / "Dockerfile").write_text('FROM scratch\nADD base.tar /\nCMD ["python3"]\n')
     buildah.build(BASE.built, context / "Dockerfile", context)
     (context / "base.tar").unlink()
-
-
-def push_pause() -> None:
-    """The image of every pod's sandbox: one static program, put together without buildah, so that `up` needs none."""
-    layer = BUILDAH / "pause.tar"
-    layer.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(layer, "w") as archive:
-        archive.add(PAUSE.resolve(), arcname="pause")
-    target = f"{REGISTRY}/{containerd.PAUSE_IMAGE.partition('/')[2]}"
-    crane = (BIN / "crane", "--insecure")
-    shell.run(*crane, "append", "--new_layer", layer, "--new_tag", target)
-    shell.run(*crane, "mutate", target, "--entrypoint", "/pause", "--set-platform", "linux/amd64", "--tag", target)

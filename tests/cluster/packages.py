@@ -12,6 +12,7 @@ CLUSTER = {
     "containerd": "containerd",
     "runc": "runc",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "docker-registry": "docker-registry",
     "nft": "nftables",
     "ip": "iproute2",
     "openssl": "openssl",

@@ -1,21 +1,27 @@
-"""The local image registry: blobs on disk, manifests in memory, plain HTTP, reachable from the host and the nodes."""
+"""The local image registry: Debian's docker-registry over plain HTTP, reachable from the host and the nodes."""
 
 import json
 import urllib.request
 from typing import Any
 
-from cluster import machine
-from cluster.build import BIN
-from cluster.layout import CONTROL_PLANE, LOGS, REGISTRY, REGISTRY_BLOBS
-from cluster.shell import wait_until
+from cluster import machine, shell
+from cluster.layout import CONTROL_PLANE, LOGS, REGISTRY, REGISTRY_STORE
+
+CONFIGURATION = CONTROL_PLANE.directory / "registry.json"
 
 
 def start() -> None:
     """Start it and wait until it answers."""
-    REGISTRY_BLOBS.mkdir(parents=True, exist_ok=True)
-    serve = ("registry", "serve", "--address", REGISTRY, "--disk", REGISTRY_BLOBS)
-    machine.spawn(CONTROL_PLANE, "registry", BIN / "crane", *serve)
-    wait_until("the registry answers", answers, 20, [LOGS / "registry.log"])
+    REGISTRY_STORE.mkdir(parents=True, exist_ok=True)
+    CONFIGURATION.write_text(json.dumps(configuration(), indent=1))  # JSON is YAML
+    machine.spawn(CONTROL_PLANE, "registry", "docker-registry", "serve", CONFIGURATION)
+    shell.wait_until("the registry answers", answers, 20, [LOGS / "registry.log"])
+
+
+def configuration() -> dict[str, object]:
+    """No cache of what blobs there are: garbage collection happens behind the registry's back."""
+    storage = {"filesystem": {"rootdirectory": str(REGISTRY_STORE)}, "delete": {"enabled": True}}
+    return {"version": 0.1, "storage": storage, "http": {"addr": REGISTRY}}
 
 
 def answers() -> bool:
@@ -26,23 +32,19 @@ def answers() -> bool:
     return True
 
 
+def tags() -> list[str]:
+    """Every repository:tag there is."""
+    names = get("_catalog")["repositories"] or []
+    return [f"{name}:{tag}" for name in names for tag in get(f"{name}/tags/list")["tags"] or []]
+
+
 def get(path: str) -> Any:
     """A decoded answer of the registry; OSError where it does not answer."""
-    accept = "application/vnd.oci.image.manifest.v1+json,application/vnd.docker.distribution.manifest.v2+json"
-    request = urllib.request.Request(f"http://{REGISTRY}/v2/{path}", headers={"Accept": accept})  # noqa: S310 - http
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(request, timeout=5) as answer:
-        body = answer.read()
-    return json.loads(body or "null")
+    with direct.open(f"http://{REGISTRY}/v2/{path}", timeout=5) as answer:
+        return json.load(answer)
 
 
 def prune() -> None:
-    """Delete blobs that no tagged image refers to: the registry itself never does."""
-    wanted: set[str] = set()
-    for repository in get("_catalog")["repositories"]:
-        for tag in get(f"{repository}/tags/list")["tags"]:
-            manifest = get(f"{repository}/manifests/{tag}")
-            wanted.update(blob["digest"].partition(":")[2] for blob in [manifest["config"], *manifest["layers"]])
-    for blob in REGISTRY_BLOBS.rglob("*"):
-        if blob.is_file() and blob.name not in wanted:
-            blob.unlink()
+    """Delete what no tag refers to any more, which the registry never does by itself. Nobody may push meanwhile."""
+    shell.run("docker-registry", "garbage-collect", "--delete-untagged", CONFIGURATION)

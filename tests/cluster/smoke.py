@@ -43,7 +43,7 @@ def check() -> None:
         assert (VOLUMES / name / "written").read_text() == "by a pod"
         say(f"what a pod without root wrote to its claim lies in {VOLUMES / name}")
 
-        kubectl.apply(pod("serves", "import http.server; http.server.test(port=9090)"))
+        kubectl.apply(pod("serves", "import http.server; http.server.test(http.server.SimpleHTTPRequestHandler, port=9090)"))
         wait_until("a pod runs", lambda: phase("serves") == "Running", 60)
         wait_until("the quota counts its GPU", lambda: used_gpus() == "1", 30)
         assert not kubectl.succeeds("-n", NAMESPACE, "run", "refused", *one_gpu_more()), "the quota refused nothing"
