@@ -153,10 +153,16 @@ def _signals(on_first: Callable[[], None]) -> Iterator[asyncio.Event]:
             on_first()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
         loop.add_signal_handler(number, hear)
-    yield interrupted
-    # Not removed: until the process ends a second Ctrl-C must not cut short what the first has asked for.
+    try:
+        yield interrupted
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            if interrupted.is_set():  # the process is ending, and nothing may cut that short
+                signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
