@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 
 class EndReason(StrEnum):
-    """How a segment ended (DESIGN: one row per line of the table in docs/architecture.md)."""
+    """How a segment ended; docs/architecture.md says what follows from each."""
 
     COMPLETED = "Completed"
     DISRUPTED = "Disrupted"
@@ -57,7 +57,7 @@ class Attempt(ApiModel):
     number: int = Field(ge=1, description="Counted over the trial's life, from 1.")
     pod: str = Field(max_length=253, description="The pod's name.")
     reason: EndReason
-    exit_code: int | None = Field(default=None, ge=0, le=255, description="Of the trainer container.")
+    exit_code: int | None = Field(default=None, description="Of the trainer container.")
     message: str = Field(default="", max_length=1024, description="What it said, or what became of it.")
     from_step: int = Field(default=0, ge=0, description="The checkpoint it started from.")
     to_step: int = Field(default=0, ge=0, description="The checkpoint it left.")
@@ -84,6 +84,8 @@ class TrialSpec(ApiModel):
             ),
             cel("self.targetSteps <= self.horizonSteps", "targetSteps must not exceed horizonSteps: lower it"),
             cel(
+                # Kubernetes does not notice a parameter renamed; the trainer does, when it finds another trial's
+                # checkpoint.
                 "self.parameters == oldSelf.parameters && self.seed == oldSelf.seed"
                 " && self.horizonSteps == oldSelf.horizonSteps",
                 "parameters, seed and horizonSteps cannot change, since checkpoints depend on them:"
@@ -102,7 +104,7 @@ class TrialSpec(ApiModel):
             ),
             cel(
                 "!has(self.stopReason) || self.desired == 'Stop'",
-                "stopReason goes with desired: Stop: set desired, or remove stopReason",
+                "stopReason is for trials that are told to stop: set desired: Stop, or remove stopReason",
             ),
             cel(
                 "has(self.study) || (has(self.trainer) && has(self.objective))",
@@ -150,8 +152,8 @@ class TrialStatus(ApiModel):
     phase: str = Field(default="", max_length=64, description="For people; programs read the conditions.")
     outcome: Outcome | None = None
     steps: int = Field(default=0, ge=0, description="Steps up to the newest known checkpoint.")
-    last: Observation | None = None
-    best: Observation | None = None
+    last: Observation | None = Field(default=None, description="The newest evaluation.")
+    best: Observation | None = Field(default=None, description="The best evaluation.")
     observations: tuple[Observation, ...] = Field(
         default=(), max_length=128, description="Every rung's, and the newest others.", json_schema_extra=ATOMIC
     )
@@ -167,7 +169,7 @@ class TrialStatus(ApiModel):
     node: str | None = Field(default=None, max_length=253, description="The node that it is on.")
     pending_since: str | None = Field(default=None, max_length=64, description="Since when the pod has been waiting.")
     checkpoint: Checkpoint | None = None
-    best_checkpoint: Checkpoint | None = None
+    best_checkpoint: Checkpoint | None = Field(default=None, description="The checkpoint of the best evaluation.")
     provenance: dict[str, Annotated[str, Field(max_length=1024, description="A version.")]] = Field(
         default={}, max_length=32, description="What trained it: versions, device, commit, as the trainer tells."
     )

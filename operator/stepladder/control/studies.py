@@ -26,7 +26,7 @@ from stepladder.engine.actions import Action, Plan, Promote, SetDesired, Start, 
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
 from stepladder.engine.ranking import incumbent
-from stepladder.engine.validation import problems
+from stepladder.engine.validation import problems, unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -221,13 +221,11 @@ def _accept(study: Object) -> tuple[TuningStudySpec | None, tuple[str, str] | No
     try:
         spec = TuningStudySpec.model_validate(study["spec"])
     except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"])
-        return None, ("InvalidSpec", f"spec.{path}: {first['msg']}")
+        return None, ("InvalidSpec", "; ".join(map(str, unreadable(error))))
     found = problems(spec)
     if not found:
         return spec, None
-    return spec, ("InvalidSpec", "; ".join(f"{p.field}: {p.message}" for p in found))
+    return spec, ("InvalidSpec", "; ".join(map(str, found)))
 
 
 def _happenings(old: TuningStudyStatus, new: TuningStudyStatus) -> Iterator[Happening]:

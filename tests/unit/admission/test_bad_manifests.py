@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-
 from stepladder.api.names import STUDY_KIND
 from stepladder.api.study import TuningStudySpec
 from stepladder.control.store import STUDIES, TRIALS, Invalid, Object
