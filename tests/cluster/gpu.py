@@ -15,7 +15,8 @@ def fit(node: str) -> None:
     A kubelet that starts again resets them to zero: call this again then.
     """
     key = RESOURCE.replace("/", "~1")
-    patch = [{"op": "add", "path": f"/status/{part}/{key}", "value": str(COUNT)} for part in ("capacity", "allocatable")]
+    paths = [f"/status/{part}/{key}" for part in ("capacity", "allocatable")]
+    patch = [{"op": "add", "path": path, "value": str(COUNT)} for path in paths]
     kubectl.run("patch", "node", node, "--subresource=status", "--type=json", f"--patch={json.dumps(patch)}")
     wait_until(f"the GPUs of {node} are allocatable", lambda: allocatable(node) == COUNT, 30)
 

@@ -1,4 +1,4 @@
-"""The images that the tests run: built, pushed to the local registry, pulled to the nodes before a pod asks for them."""
+"""The images that the tests run: built, pushed to the local registry, pulled to the nodes before pods ask for them."""
 
 import shutil
 from dataclasses import dataclass
@@ -104,7 +104,7 @@ def forget_old_images(ctr: list[str]) -> None:
 
 
 def build_base() -> None:
-    """What the Dockerfiles take as BASE_IMAGE where no registry of base images can be reached: Debian with Python 3.11."""
+    """What Dockerfiles take as BASE_IMAGE where no public registry can be reached: Debian with Python 3.11."""
     root, context = BUILDAH / "base-root", BUILDAH / "base"
     shutil.rmtree(root, ignore_errors=True)
     context.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def build_base() -> None:
         path = root / mount_point.removeprefix("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch() if path.suffix else path.mkdir()
-    leave_out = ("--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*", "--exclude=./dev/*", "--exclude=./proc/*")
+    leave_out = [f"--exclude=./{path}/*" for path in ("var/cache/apt", "var/lib/apt/lists", "dev", "proc")]
     shell.run("tar", "--numeric-owner", *leave_out, "-C", root, "-cf", context / "base.tar", ".")
     shutil.rmtree(root)
     (context / "Dockerfile").write_text('FROM scratch\nADD base.tar /\nCMD ["python3"]\n')

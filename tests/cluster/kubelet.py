@@ -3,10 +3,9 @@
 import json
 
 from cluster import cgroups, kubectl, machine
-from cluster.build import BIN
 from cluster.certificates import CA, kubeconfig
 from cluster.containerd import SOCKET
-from cluster.layout import LOGS, POD_CIDR, Node
+from cluster.layout import BIN, LOGS, POD_CIDR, Node
 from cluster.shell import wait_until
 
 

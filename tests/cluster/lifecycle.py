@@ -4,8 +4,22 @@ import os
 import shutil
 import time
 
-from cluster import build, certificates, containerd, control_plane, gpu, kubectl, kubelet, machine, network
-from cluster import packages, pause, processes, registry, volumes
+from cluster import (
+    build,
+    certificates,
+    containerd,
+    control_plane,
+    gpu,
+    kubectl,
+    kubelet,
+    machine,
+    network,
+    packages,
+    pause,
+    processes,
+    registry,
+    volumes,
+)
 from cluster.layout import KUBECONFIG, LOGS, NODES, REGISTRY, STATE
 from cluster.shell import ClusterError, say, wait_until
 

@@ -1,4 +1,4 @@
-"""A few minutes of trust: does the cluster do what the end-to-end tests rely on?"""
+"""Does the cluster do what the end-to-end tests rely on?"""
 
 import json
 import urllib.request
@@ -8,7 +8,7 @@ from cluster import kubectl
 from cluster.gpu import RESOURCE
 from cluster.images import BASE
 from cluster.layout import VOLUMES
-from cluster.shell import say, wait_until
+from cluster.shell import ClusterError, say, wait_until
 
 NAMESPACE = "cluster-smoke"
 ASK_API = (
@@ -16,9 +16,11 @@ ASK_API = (
     "home = '/var/run/secrets/kubernetes.io/serviceaccount/';"
     "url = 'https://' + os.environ['KUBERNETES_SERVICE_HOST'] + ':443/version';"
     "request = urllib.request.Request(url, headers={'Authorization': 'Bearer ' + open(home + 'token').read()});"
-    "print(urllib.request.urlopen(request, context=ssl.create_default_context(cafile=home + 'ca.crt')).read().decode());"
+    "trust = ssl.create_default_context(cafile=home + 'ca.crt');"
+    "print(urllib.request.urlopen(request, context=trust).read().decode());"
     "open('/checkpoints/written', 'w').write('by a pod')"
 )
+SERVE = "import http.server as web; web.test(web.SimpleHTTPRequestHandler, port=9090)"
 
 
 def check() -> None:
@@ -30,8 +32,7 @@ def check() -> None:
     kubectl.succeeds("delete", "namespace", NAMESPACE, "--ignore-not-found")
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     try:
-        quota = {"metadata": {"name": "gpus"}, "spec": {"hard": {f"requests.{RESOURCE}": "1"}}}
-        kubectl.apply({"apiVersion": "v1", "kind": "ResourceQuota", **named(quota)}, claim())
+        kubectl.apply(quota(), claim())
         wait_until("the quota is counted", lambda: used_gpus() == "0", 30)
         wait_until("a service account exists", lambda: kubectl.succeeds("-n", NAMESPACE, "get", "sa", "default"), 30)
 
@@ -40,13 +41,15 @@ def check() -> None:
         version = json.loads(kubectl.run("-n", NAMESPACE, "logs", "asks"))["gitVersion"]
         say(f"a pod reached the API server {version}, and kubectl its logs")
         name = kubectl.get("-n", NAMESPACE, "pvc", "checkpoints")["spec"]["volumeName"]
-        assert (VOLUMES / name / "written").read_text() == "by a pod"
+        if (VOLUMES / name / "written").read_text() != "by a pod":
+            raise ClusterError(f"what the pod wrote to its claim is not in {VOLUMES / name}")
         say(f"what a pod without root wrote to its claim lies in {VOLUMES / name}")
 
-        kubectl.apply(pod("serves", "import http.server; http.server.test(http.server.SimpleHTTPRequestHandler, port=9090)"))
+        kubectl.apply(pod("serves", SERVE))
         wait_until("a pod runs", lambda: phase("serves") == "Running", 60)
         wait_until("the quota counts its GPU", lambda: used_gpus() == "1", 30)
-        assert not kubectl.succeeds("-n", NAMESPACE, "run", "refused", *one_gpu_more()), "the quota refused nothing"
+        if kubectl.succeeds("-n", NAMESPACE, "run", "refused", *one_gpu_more()):
+            raise ClusterError("the quota of 1 GPU let a second pod with a GPU in")
         say("a ResourceQuota counts GPUs and refuses one too many")
         address = kubectl.get("-n", NAMESPACE, "pod", "serves")["status"]["podIP"]
         wait_until("the host reaches a pod by its address", lambda: reachable(f"http://{address}:9090/"), 30)
@@ -55,13 +58,16 @@ def check() -> None:
         kubectl.run("delete", "namespace", NAMESPACE, "--wait=true", "--timeout=60s")
 
 
-def named(thing: dict[str, Any]) -> dict[str, Any]:
-    return {**thing, "metadata": {**thing["metadata"], "namespace": NAMESPACE}}
+def quota() -> dict[str, Any]:
+    metadata = {"name": "gpus", "namespace": NAMESPACE}
+    spec = {"hard": {f"requests.{RESOURCE}": "1"}}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": spec}
 
 
 def claim() -> dict[str, Any]:
     spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **named({"metadata": {"name": "checkpoints"}}), "spec": spec}
+    metadata = {"name": "checkpoints", "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
 
 
 def pod(name: str, program: str) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def pod(name: str, program: str) -> dict[str, Any]:
         "containers": [container],
         "volumes": [{"name": "checkpoints", "persistentVolumeClaim": {"claimName": "checkpoints"}}],
     }
-    return {"apiVersion": "v1", "kind": "Pod", **named({"metadata": {"name": name}}), "spec": spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
 
 
 def one_gpu_more() -> tuple[str, str]:
