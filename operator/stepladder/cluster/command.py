@@ -17,8 +17,9 @@ from stepladder.cluster import logs
 @click.option("--storage-url", default="sqlite:////data/optuna.db", metavar="URL",
               help="Where Optuna keeps its record. If lost, it is rebuilt from the Trials.")  # fmt: skip
 @click.option("--leader-elect/--no-leader-elect", default=False,
-              help="Act only while holding the Lease `stepladder`; needed with more than one replica.")  # fmt: skip
+              help="Act only while holding the Lease; needed with more than one replica.")  # fmt: skip
 @click.option("--lease-namespace", default="default", help="The namespace of the Lease: the operator's own.")
+@click.option("--lease-name", default="stepladder", help="The name of the Lease, the same for all replicas.")
 @click.option("--identity", help="What to call this replica in the Lease.  [default: the host's name and process id]")
 @click.option("--metrics-port", default=8080, type=click.IntRange(0, 65535), help="Serves /metrics.")
 @click.option("--health-port", default=8081, type=click.IntRange(0, 65535), help="Serves /healthz and /readyz.")
@@ -31,6 +32,7 @@ def operator(
     storage_url: str,
     leader_elect: bool,  # noqa: FBT001 - click passes options by name
     lease_namespace: str,
+    lease_name: str,
     identity: str | None,
     metrics_port: int,
     health_port: int,
@@ -47,6 +49,7 @@ def operator(
         storage_url=storage_url,
         leader_elect=leader_elect,
         lease_namespace=lease_namespace,
+        lease_name=lease_name,
         identity=identity or f"{socket.gethostname()}-{os.getpid()}",
         metrics_port=metrics_port,
         health_port=health_port,

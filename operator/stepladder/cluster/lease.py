@@ -19,7 +19,6 @@ from stepladder.control.store import Conflict, NotFound, ObjectStore, Resource, 
 logger = logging.getLogger(__name__)
 
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-NAME: Final = "stepladder"
 # Seconds, as in every controller of Kubernetes itself.
 DURATION: Final = 15
 RENEW_DEADLINE: Final = 10
@@ -45,6 +44,7 @@ class Lease:
         self,
         store: ObjectStore,
         namespace: str,
+        name: str,
         identity: str,
         *,
         lost: Callable[[str], NoReturn] = die,
@@ -53,6 +53,7 @@ class Lease:
     ) -> None:
         self._store = store
         self._namespace = namespace
+        self._name = name
         self._identity = identity
         self._lost = lost
         self._clock = clock
@@ -63,7 +64,7 @@ class Lease:
 
     async def acquire(self) -> None:
         """Stand by until this process leads."""
-        logger.info("standing by for the lease %s/%s", self._namespace, NAME)
+        logger.info("standing by for the lease %s/%s", self._namespace, self._name)
         while not await self._claim():
             await self._sleep(RETRY_PERIOD)
         telemetry.LEADER.set(1)
@@ -90,7 +91,7 @@ class Lease:
         telemetry.LEADER.set(0)
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                lease = await self._store.get(LEASES, self._namespace, NAME)
+                lease = await self._store.get(LEASES, self._namespace, self._name)
                 if lease["spec"].get("holderIdentity") == self._identity:
                     await self._write({"holderIdentity": None, "renewTime": _now()}, lease)
                     logger.info("the lease is given back")
@@ -119,9 +120,9 @@ class Lease:
     async def _get_or_take(self) -> bool:
         mine: dict[str, Any] = {"holderIdentity": self._identity, "leaseDurationSeconds": DURATION, "renewTime": _now()}
         try:
-            lease = await self._store.get(LEASES, self._namespace, NAME)
+            lease = await self._store.get(LEASES, self._namespace, self._name)
         except NotFound:
-            metadata = {"name": NAME, "namespace": self._namespace}
+            metadata = {"name": self._name, "namespace": self._namespace}
             mine |= {"acquireTime": _now(), "leaseTransitions": 0}
             kind = {"apiVersion": LEASES.api_version, "kind": LEASES.kind}
             await self._store.create(LEASES, kind | {"metadata": metadata, "spec": mine})
@@ -142,7 +143,7 @@ class Lease:
 
     async def _write(self, spec: dict[str, Any], read: dict[str, Any]) -> None:
         version = read["metadata"]["resourceVersion"]
-        await self._store.patch(LEASES, self._namespace, NAME, {"spec": spec}, resource_version=version)
+        await self._store.patch(LEASES, self._namespace, self._name, {"spec": spec}, resource_version=version)
 
 
 def _now() -> str:

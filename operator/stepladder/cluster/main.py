@@ -44,6 +44,7 @@ class Options:
     storage_url: str
     leader_elect: bool
     lease_namespace: str
+    lease_name: str
     identity: str
     metrics_port: int
     health_port: int
@@ -89,7 +90,9 @@ async def _lead(options: Options, parts: list["asyncio.Task[Any]"]) -> None:
             # Its own connections: a renewal may not wait behind a thousand other requests.
             elector = api_client(configuration)
             stack.push_async_callback(elector.close)
-            lease = Lease(ApiServerStore(elector, Feed()), options.lease_namespace, options.identity)
+            lease = Lease(
+                ApiServerStore(elector, Feed()), options.lease_namespace, options.lease_name, options.identity
+            )
             await lease.acquire()
             stack.push_async_callback(lease.release)
         telemetry.LEADER.set(1)

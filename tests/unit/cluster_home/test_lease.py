@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import pytest
-from stepladder.cluster.lease import DURATION, LEASES, NAME, Lease
+from stepladder.cluster.lease import DURATION, LEASES, Lease
 from stepladder.control.store import Object, Resource, Unavailable
 from stepladder.local.store import MemoryStore
 
 NAMESPACE = "stepladder-system"
+NAME = "stepladder"
 
 
 class Lost(Exception):
@@ -42,7 +43,7 @@ class Cluster:
         return spec.get("holderIdentity")  # type: ignore[no-any-return]  # raw JSON
 
     def candidate(self, name: str) -> Lease:
-        return Lease(self.store, NAMESPACE, name, lost=die, clock=lambda: self.now, sleep=self.sleep)
+        return Lease(self.store, NAMESPACE, NAME, name, lost=die, clock=lambda: self.now, sleep=self.sleep)
 
 
 class Store(MemoryStore):

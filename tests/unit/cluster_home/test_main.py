@@ -23,6 +23,7 @@ OPTIONS = Options(
     storage_url="sqlite://",
     leader_elect=False,
     lease_namespace="stepladder-system",
+    lease_name="stepladder",
     identity="me",
     metrics_port=0,
     health_port=0,
