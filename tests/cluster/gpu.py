@@ -10,10 +10,7 @@ COUNT = 8
 
 
 def fit(node: str) -> None:
-    """Give the node GPUs; the kubelet keeps what it finds in capacity and copies it to allocatable.
-
-    A kubelet that starts again resets them to zero: call this again then.
-    """
+    """Give the node GPUs; the kubelet keeps what it finds in capacity, even when it starts again."""
     key = RESOURCE.replace("/", "~1")
     paths = [f"/status/{part}/{key}" for part in ("capacity", "allocatable")]
     patch = [{"op": "add", "path": path, "value": str(COUNT)} for path in paths]

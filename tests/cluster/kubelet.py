@@ -40,7 +40,9 @@ def wait_until_ready(node: Node) -> None:
 def ready(node: Node) -> bool:
     path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
     listed = kubectl.run("get", "nodes", f"--field-selector=metadata.name={node.name}", "-o", "name")
-    return bool(listed) and kubectl.run("get", "node", node.name, "-o", path) == "True"
+    # The condition outlives the kubelet by 40 s: ask the kubelet, too.
+    answers = kubectl.succeeds("get", "--raw", f"/api/v1/nodes/{node.name}/proxy/healthz")
+    return bool(listed) and answers and kubectl.run("get", "node", node.name, "-o", path) == "True"
 
 
 def kubelet_configuration(node: Node) -> dict[str, object]:

@@ -36,8 +36,7 @@ def up() -> None:
         say(f"the cluster is up: export KUBECONFIG={KUBECONFIG}")
         return
     began = time.monotonic()
-    if STATE.exists():
-        down()
+    clear()
     packages.ensure(packages.CLUSTER)
     network.check_free()
     build.programs()
@@ -61,6 +60,11 @@ def up() -> None:
 
 def down() -> None:
     """End every process and remove everything but caches and logs; does nothing where nothing is."""
+    clear()
+    say("the cluster is down")
+
+
+def clear() -> None:
     machine.power_off()
     if STATE.exists():
         for path in STATE.iterdir():
@@ -68,7 +72,6 @@ def down() -> None:
                 shutil.rmtree(path)
             elif path.is_file():
                 path.unlink()
-    say("the cluster is down")
 
 
 def healthy() -> bool:
@@ -95,12 +98,12 @@ def status() -> bool:
 
 
 def stop(name: str) -> None:
-    """Stop one program, as a fault.
+    """End one program at once, as a fault would.
 
     Raises:
         ClusterError: there is no such program.
     """
-    processes.stop(processes.find(program(name)))
+    processes.kill(processes.find(program(name)))
 
 
 def start(name: str) -> None:
@@ -117,7 +120,6 @@ def start(name: str) -> None:
     control_plane.wait_until_ready()
     if process.name.startswith("kubelet"):
         kubelet.wait_until_ready(node)
-        gpu.fit(node.name)
 
 
 def program(name: str) -> str:

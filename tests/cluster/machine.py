@@ -4,13 +4,14 @@ Ending the init process is pulling the plug: the kernel ends every process insid
 the mounts, the bridges and the packet filter rules. Nothing of them is ever on the host but one end of a network cable.
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
 from cluster import cgroups, network, processes
 from cluster.layout import LOGS, NODES, VOLUMES, Node
 from cluster.processes import Process
-from cluster.shell import ClusterError, wait_until
+from cluster.shell import ClusterError, run, wait_until
 
 # Reaps orphans: with SIGCHLD ignored the kernel does it, for init adopts them all.
 INIT = """
@@ -49,11 +50,16 @@ def boot(node: Node) -> Process:
     VOLUMES.mkdir(parents=True, exist_ok=True)
 
     log = LOGS / f"{node.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     unshare = ("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--propagation", "slave")
     script = ("sh", "-ec", BOOT, "boot", str(var), str(node.containerd_root), str(VOLUMES), sys.executable, INIT)
-    parent = processes.launch([*unshare, *script], log)
-    wait_until(f"{node.name} starts", lambda: processes.only_child(parent) is not None, 10, [log])
-    pid = processes.only_child(parent)
+    with log.open("ab") as sink:
+        # A session of its own: neither the end of `up` nor its Ctrl-C reaches the machine.
+        parent = subprocess.Popen(
+            [*unshare, *script], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd="/", start_new_session=True
+        ).pid
+    wait_until(f"{node.name} starts", lambda: processes.child_of(parent) is not None, 10, [log])
+    pid = processes.child_of(parent)
     if pid is None:
         raise ClusterError(f"{node.name} ended while it booted:\n{log.read_text()}")
     machine = processes.record(node.name, node.index, script, pid)
@@ -65,15 +71,17 @@ def boot(node: Node) -> Process:
 def spawn(node: Node, name: str, *argv: str | Path) -> Process:
     """Start a program inside the node's machine and record it.
 
+    The shell in between ends at once, so that the program becomes a child of the machine's init process.
+
     Raises:
         ClusterError: the machine is off, or the program ended at once.
     """
     machine = processes.find(node.name)
     words = [str(word) for word in argv]
     log = LOGS / f"{name}.log"
-    parent = processes.launch([*enter(machine), *words], log)
-    wait_until(f"{name} starts", lambda: processes.only_child(parent) is not None, 10, [log])
-    pid = processes.only_child(parent)
+    background = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 & echo $!'
+    inner = run(*enter(machine), "sh", "-c", background, name, log, *words)
+    pid = processes.seen_as(int(inner), machine)
     if pid is None:
         raise ClusterError(f"{name} ended at once, see {log}")
     return processes.record(name, node.index, words, pid)
@@ -87,11 +95,7 @@ def enter(machine: Process) -> list[str]:
 def power_off() -> None:
     """End every machine with all it runs, and take the network from the host. Does nothing where nothing is."""
     machines = {node.name for node in NODES}
-    everything = processes.recorded()
-    for process in everything:
-        if process.name in machines:
-            processes.stop(process, grace_seconds=0)
-    for process in everything:
-        processes.stop(process, grace_seconds=0)
+    for process in sorted(processes.recorded(), key=lambda process: process.name not in machines):
+        processes.kill(process)
     network.remove()
     cgroups.remove()

@@ -5,8 +5,8 @@ A process is known by its id and its start time together: an id alone may meanwh
 
 import json
 import os
+import re
 import signal
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,34 +63,44 @@ def find(name: str) -> Process:
     return Process(**{**fields, "argv": tuple(fields["argv"])})
 
 
-def stop(process: Process, grace_seconds: float = 10) -> None:
-    """Ask the process to end, then end it."""
-    for sign, patience in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 30)):
-        if not process.alive():
-            return
-        os.kill(process.pid, sign)
-        try:
-            wait_until(f"{process.name} (pid {process.pid}) ends", lambda: not process.alive(), patience)
-        except ClusterError:
-            if sign is signal.SIGKILL:
-                raise
+def kill(process: Process) -> None:
+    """End the process at once, without its consent.
+
+    Raises:
+        ClusterError: it is still there after half a minute.
+    """
+    if process.alive():
+        os.kill(process.pid, signal.SIGKILL)
+    wait_until(f"{process.name} (pid {process.pid}) ends", lambda: not process.alive(), 30)
 
 
-def launch(argv: Sequence[str], log: Path) -> int:
-    """Start a program in a session of its own, so that the caller's end and its Ctrl-C don't reach it."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink:
-        return subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd="/", start_new_session=True
-        ).pid
-
-
-def only_child(pid: int) -> int | None:
-    """The child of a process that has one, as `unshare --fork` and `nsenter --pid` do."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (fields := stat(int(entry.name))) and fields[1] == str(pid):
-            return int(entry.name)
+def child_of(parent: int) -> int | None:
+    for pid in ids():
+        fields = stat(pid)
+        if fields and fields[1] == str(parent):
+            return pid
     return None
+
+
+def seen_as(inner: int, init: Process) -> int | None:
+    """The id, here on the host, of the process that has the id `inner` in the namespace of `init`."""
+    for pid in ids():
+        try:
+            if namespace(pid) == namespace(init.pid):
+                status = Path(f"/proc/{pid}/status").read_text()
+                if re.search(rf"^NSpid:.*\t{inner}$", status, re.MULTILINE):
+                    return pid
+        except OSError:
+            continue  # it ended while we looked
+    return None
+
+
+def namespace(pid: int) -> Path:
+    return Path(f"/proc/{pid}/ns/pid").readlink()
+
+
+def ids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def start_time(pid: int) -> str | None:

@@ -1,6 +1,7 @@
 """Does the cluster do what the end-to-end tests rely on?"""
 
 import json
+import os
 import urllib.request
 from typing import Any
 
@@ -10,7 +11,7 @@ from cluster.images import BASE
 from cluster.layout import VOLUMES
 from cluster.shell import ClusterError, say, wait_until
 
-NAMESPACE = "cluster-smoke"
+NAMESPACE = f"smoke-{os.getpid()}"
 ASK_API = (
     "import os, ssl, urllib.request;"
     "home = '/var/run/secrets/kubernetes.io/serviceaccount/';"
@@ -29,7 +30,6 @@ def check() -> None:
     Raises:
         ClusterError: names the promise that was not kept.
     """
-    kubectl.succeeds("delete", "namespace", NAMESPACE, "--ignore-not-found")
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     try:
         kubectl.apply(quota(), claim())
@@ -55,7 +55,7 @@ def check() -> None:
         wait_until("the host reaches a pod by its address", lambda: reachable(f"http://{address}:9090/"), 30)
         say("the host reached a pod by its address")
     finally:
-        kubectl.run("delete", "namespace", NAMESPACE, "--wait=true", "--timeout=60s")
+        kubectl.run("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 def quota() -> dict[str, Any]:
