@@ -14,7 +14,8 @@ from stepladder.cluster.connection import Configuration, login
 from stepladder.cluster.store import SELECTED
 from stepladder.control.store import WATCHED, Change, Resource
 
-logger = logging.getLogger(__name__)
+# It warns that the signals are not its own, which is what we want; all else that it says there is raised too.
+logging.getLogger("kopf._core.reactor.running").setLevel("ERROR")
 
 Configure = Callable[[], Awaitable[Configuration]]
 
@@ -139,7 +140,9 @@ class Watch:
                 stop.set()
                 raise
 
+        identity: Any = "stepladder"  # of no use without peering, but kopf would ask for the name of a user without one
         await kopf.operator(
+            identity=identity,
             registry=registry(self._publish, log_in),
             settings=settings(),
             standalone=True,

@@ -1,9 +1,10 @@
 """kopf, as it is embedded: what it watches, what it may not do, and that it never fails in silence."""
 
 import asyncio
+import getpass
 import itertools
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from aiohttp import web
@@ -134,6 +135,16 @@ async def test_all_four_kinds_are_watched_and_of_pods_only_those_of_trials(serve
         f"/apis/{names.API_VERSION}/tuningstudies": None,
     }
     assert {seen.method for seen in server.seen} == {"GET"}
+
+
+async def test_a_user_without_a_name_may_watch(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the image, and on OpenShift with any image, the user's number is in no /etc/passwd."""
+
+    def nameless() -> NoReturn:
+        raise KeyError("getpwuid(): uid not found: 65532")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert await watch(server, Cluster(), until=1)
 
 
 async def test_only_the_namespaces_that_are_served_are_watched(server: Scripted) -> None:
