@@ -5,7 +5,7 @@ or done twice. Linear in the number of trials but for sorting.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from stepladder.api.model import Scalar
@@ -46,13 +46,13 @@ def plan(observed: Observed) -> Plan:
     running, stuck = _running(observed)
     name = running.spec.name if running else observed.spec.rounds[-1].name
     if observed.finished:
-        return Plan(_stop_all(trials), name)
+        return Plan(_stop_all(observed, running), name)
     end = verdict.early(observed, rounds_done=running is None and stuck is None)
     end = end or stuck or (verdict.completed(observed) if running is None else None)
     if end is not None:
         over = all(trial.outcome is not None and not trial.has_pod for trial in trials)
         spent = end.message if end.reason == verdict.BUDGET_EXHAUSTED else ""
-        return Plan(_stop_all(trials), name, end if over else None, spent)
+        return Plan(_stop_all(observed, running), name, end if over else None, spent)
     return Plan(tuple(_continue(observed, running)) if running else (), name)
 
 
@@ -83,13 +83,24 @@ def _view(
     return _Round(round_, layout(round_, settings, configurations), trials, there, seeds)
 
 
-def _stop_all(trials: Iterable[TrialView]) -> tuple[Action, ...]:
-    """Stop what has not ended. A trial at the top of its ladder is left to complete."""
+def _stop_all(observed: Observed, running: _Round | None) -> tuple[Action, ...]:
+    """Stop what has not ended. A trial at the top of its ladder is left to complete, and one that was already due to
+    be pruned is pruned, so that it makes no difference whether an earlier plan's stop was lost.
+    """
+    due: set[int] = set()
+    if running:
+        # As if nothing had been stopped: the stops of a study's end decide no rung.
+        trials = [replace(t, outcome=None, stopping=None) if _stopped(t) else t for t in running.trials]
+        due = {trial.number for trial in _moves(observed, replace(running, trials=trials))[1]}
     return tuple(
-        Stop(trial.name, Outcome.STOPPED)
-        for trial in trials
+        Stop(trial.name, Outcome.PRUNED if trial.number in due else Outcome.STOPPED)
+        for trial in observed.trials
         if not trial.ended and not (trial.reached and trial.target_steps >= trial.horizon_steps)
     )
+
+
+def _stopped(trial: TrialView) -> bool:
+    return (trial.outcome or trial.stopping) is Outcome.STOPPED
 
 
 def _continue(observed: Observed, running: _Round) -> Iterator[Action]:

@@ -1,9 +1,11 @@
 """The promotions of each pruner, on ladders small enough to count by hand."""
 
+from dataclasses import replace
+
 import pytest
 from stepladder.api.study import Direction, PrunerAlgorithm
 from stepladder.api.trial import Outcome
-from stepladder.engine.ladder import Ladder, Moves
+from stepladder.engine.ladder import Ladder, Moves, Policy
 from stepladder.engine.observed import TrialView
 from stepladder.engine.pruners import POLICIES
 
@@ -107,6 +109,30 @@ def test_failures_are_judged_and_never_promoted() -> None:
     trials = [trial(n, target=1, outcome=gone[n % 3]) for n in range(6)]
     trials += [trial(6, 0.0, outcome=Outcome.INFEASIBLE), trial(7, 0.7), trial(8, 0.8)]
     assert numbers(SHA.moves(LADDER, trials, Direction.MINIMIZE)) == ([(7, 3), (8, 3)], [])
+
+
+@pytest.mark.parametrize("policy", [SHA, ASHA])
+def test_what_diverged_at_its_rung_takes_nobodys_place(policy: Policy) -> None:
+    """It reported the best value and diverged: three others go on. Catches a promotion that is wasted on it."""
+    trials = [trial(0, 0.0, outcome=Outcome.INFEASIBLE), *(trial(n, n / 10) for n in range(1, 10))]
+    promotions, _ = numbers(policy.moves(Ladder((1, 3, 9), 10, 3), trials, Direction.MINIMIZE))
+    assert promotions == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("policy", [SHA, ASHA])
+def test_what_failed_after_its_promotion_is_not_replaced(policy: Policy) -> None:
+    """Its place was used. Catches rungs that grow with every failure above them."""
+    trials = [trial(n, n / 10, target=3, outcome=Outcome.FAILED) for n in range(3)]
+    trials += [trial(n, n / 10) for n in range(3, 9)]
+    assert [p for p in policy.moves(LADDER, trials, Direction.MINIMIZE).promotions if p.target_steps == 3][1:] == []
+    assert SHA.moves(LADDER, trials, Direction.MINIMIZE).promotions == ()
+
+
+def test_a_promoted_trial_holds_no_rung_up_though_its_result_there_is_gone() -> None:
+    """Statuses hold a bounded list of observations. Catches a bracket that waits for ever."""
+    promoted = replace(trial(0, 0.0, 0.0), results={3: 0.0})
+    trials = [promoted, *(trial(n, n / 10) for n in range(1, 9))]
+    assert numbers(SHA.moves(LADDER, trials, Direction.MINIMIZE))[0] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_failures_do_not_shift_the_size_of_the_next_rung() -> None:

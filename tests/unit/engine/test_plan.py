@@ -192,6 +192,15 @@ def test_a_budget_that_is_spent_by_the_last_trial_cuts_nothing_short() -> None:
     assert simulator.run().reason == "RoundsCompleted"
 
 
+def test_a_study_whose_last_trials_were_stopped_for_the_budget_did_not_complete() -> None:
+    """Every trial has ended, as after the last round, but not by itself. Catches a success that hides the budget."""
+    spec = study({"trials": 1, "maxSteps": 9}, budget={"trainedSteps": 5})
+    stopped = under_way(0, horizon_steps=9, outcome=Outcome.STOPPED, has_pod=False, trained_steps=5)
+    verdict = plan(Observed(spec, (replace(stopped, best=Observation(step=5, value=0.1)),))).verdict
+    assert verdict is not None
+    assert (verdict.succeeded, verdict.reason) == (True, "BudgetExhausted")
+
+
 def test_the_target_ends_the_study() -> None:
     """Catches a study that trains on when it has what was asked for."""
     simulator = Simulator(
@@ -266,3 +275,16 @@ def test_ten_thousand_trials_are_planned_in_a_moment(algorithm: str) -> None:
     began = process_time()
     plan(Observed(spec, trials))
     assert process_time() - began < 0.5
+
+
+def test_a_loser_is_pruned_though_the_study_ends_before_its_stop_was_written() -> None:
+    """The same end state whichever write was lost. Catches a loser that ends as Stopped, and a rung that is decided
+    by the stops of the study's end.
+    """
+    spec = study(PASS, budget={"trainedSteps": 1})
+    reached = [under_way(n, results={30: n / 30}, steps=30, trained_steps=30, has_pod=False) for n in range(27)]
+    stops = plan(Observed(spec, tuple(reached))).actions
+    assert [stop.outcome for stop in stops if isinstance(stop, Stop)] == [Outcome.STOPPED] * 9 + [Outcome.PRUNED] * 18
+    undecided = [*reached[:25], *(under_way(n, outcome=Outcome.STOPPED) for n in (25, 26))]
+    stops = plan(Observed(spec, tuple(undecided))).actions
+    assert [stop.outcome for stop in stops if isinstance(stop, Stop)] == [Outcome.STOPPED] * 25

@@ -1,10 +1,13 @@
 """Rungs and bracket sizes against the papers' numbers."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stepladder.api.study import BracketSizing, Round
 from stepladder.engine.hyperband import brackets, split
+from stepladder.engine.rounds import layout
 from stepladder.engine.rungs import rung_steps
 
 
@@ -98,3 +101,18 @@ def test_passes_repeat_and_the_last_bracket_is_cut() -> None:
     ladders = split(hyperband(810, 30, 3), 49 + 27 + 5)
     assert [ladder.size for ladder in ladders] == [27, 12, 6, 4, 27, 5]
     assert [ladder.rungs[0] for ladder in ladders] == [30, 90, 270, 810, 30, 90]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 60), st.integers(1, 7), st.integers(1, 3))
+def test_every_run_has_a_ladder_and_every_ladder_is_filled_in_order(trials: int, count: int, repeats: int) -> None:
+    """Catches a ladder that waits for runs it never gets, and one that is started after a later one."""
+    round_ = hyperband(9, 1, 3).model_copy(update={"trials": trials, "repeats": repeats})
+    laid = layout(round_, min(count, trials), trials)
+    runs = list(laid.missing({}))
+    assert len(runs) == trials * repeats
+    assert Counter(run.bracket for run in runs) == {n: ladder.size for n, ladder in enumerate(laid.ladders)}
+    for setting in range(laid.settings):
+        of_setting = [run for run in runs if run.setting == setting]
+        assert [run.bracket for run in of_setting] == sorted(run.bracket for run in of_setting)
+        assert [run.index for run in of_setting] == sorted(run.index for run in of_setting)

@@ -114,3 +114,13 @@ def test_a_later_round_drops_what_its_own_values_rule_out() -> None:
     spec = study(ROUND, final, parameters=[OPTIMIZER, BETA])
     values = space.override(spec, spec.rounds[1], {"beta": 0.7, "optimizer": "adam"})
     assert values == {"optimizer": "sgd"}
+
+
+def test_a_condition_on_a_tuned_parameter_is_left_to_the_sampler() -> None:
+    """Whether there is a schedule is tuned; which one is the question. Catches settings that vanish undecided."""
+    tuned = {"name": "scheduled", "categorical": {"values": [True, False]}}
+    asked = {"name": "schedule", "role": "Scientific", "categorical": {"values": ["linear", "cosine"]}}
+    asked["when"] = {"parameter": "scheduled", "in": [True]}
+    spec = study(ROUND, parameters=[tuned, asked])
+    assert space.settings(spec, spec.rounds[0]) == ({"schedule": "linear"}, {"schedule": "cosine"})
+    assert space.setting_parameters(spec, spec.rounds[0], 0)[1].when is not None
