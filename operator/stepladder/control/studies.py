@@ -4,8 +4,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pydantic import ValidationError
-
 from stepladder.api.conditions import ConditionType, find
 from stepladder.api.model import Scalar
 from stepladder.api.study import TuningStudySpec, TuningStudyStatus
@@ -26,7 +24,7 @@ from stepladder.engine.actions import Action, Plan, Promote, SetDesired, Start, 
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
 from stepladder.engine.ranking import incumbent
-from stepladder.engine.validation import problems, unreadable
+from stepladder.engine.validation import examine
 
 logger = logging.getLogger(__name__)
 
@@ -218,14 +216,8 @@ class StudyReconciler:
 
 def _accept(study: Object) -> tuple[TuningStudySpec | None, tuple[str, str] | None]:
     """The spec, and why it cannot be run if it cannot."""
-    try:
-        spec = TuningStudySpec.model_validate(study["spec"])
-    except ValidationError as error:
-        return None, ("InvalidSpec", "; ".join(map(str, unreadable(error))))
-    found = problems(spec)
-    if not found:
-        return spec, None
-    return spec, ("InvalidSpec", "; ".join(map(str, found)))
+    spec, found = examine(study["spec"])
+    return spec, ("InvalidSpec", "; ".join(map(str, found))) if found else None
 
 
 def _happenings(old: TuningStudyStatus, new: TuningStudyStatus) -> Iterator[Happening]:

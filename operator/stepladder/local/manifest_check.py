@@ -1,8 +1,7 @@
 """What would be refused, at apply or by the operator: for `stepladder validate`, and before a run begins."""
 
-from stepladder.api.study import TuningStudySpec
 from stepladder.control.store import STUDIES, TRIALS, Invalid, Object
-from stepladder.engine.validation import problems
+from stepladder.engine.validation import examine
 from stepladder.local import validation
 from stepladder.local.admission import admit
 
@@ -17,7 +16,7 @@ def checked(manifest: Object) -> Object:
     validation.check_new(resource, named)
     admitted = admit(resource, named, None)
     if resource == STUDIES:
-        found = problems(TuningStudySpec.model_validate(admitted["spec"]))
+        _, found = examine(admitted["spec"])
         if found:
-            raise Invalid("; ".join(f"{problem.field}: {problem.message}" for problem in found))
+            raise Invalid("; ".join(map(str, found)))
     return admitted

@@ -3,6 +3,11 @@
 `problems` become the condition Accepted=False and stop the study before it costs anything; `warnings` are advice.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
 from stepladder.api.study import TuningStudySpec
 from stepladder.engine.validation.advice import advice
 from stepladder.engine.validation.problem import Problem, unreadable
@@ -10,7 +15,16 @@ from stepladder.engine.validation.rounds import round_problems
 from stepladder.engine.validation.space import space_problems
 from stepladder.engine.validation.template import template_problems
 
-__all__ = ["Problem", "problems", "unreadable", "warnings"]
+__all__ = ["Problem", "examine", "problems", "warnings"]
+
+
+def examine(spec: Mapping[str, Any]) -> tuple[TuningStudySpec | None, tuple[Problem, ...]]:
+    """The spec of a stored object, unless it cannot even be read, and everything that is wrong with it."""
+    try:
+        read = TuningStudySpec.model_validate(spec)
+    except ValidationError as error:
+        return None, unreadable(error)
+    return read, problems(read)
 
 
 def problems(spec: TuningStudySpec) -> tuple[Problem, ...]:

@@ -103,11 +103,11 @@ def _array(value: list[Any], schema: Schema, path: str) -> Iterator[Cause]:
 
 
 def _string(value: str, schema: Schema, path: str) -> Iterator[Cause]:
-    if len(value) < schema.get("minLength", 0):
-        yield _bound(path, value, f"should be at least {schema['minLength']} chars long")
     if len(value) > schema.get("maxLength", len(value)):
         yield Cause(path, f"Too long: may not be more than {schema['maxLength']} bytes", blocking=True)
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    elif len(value) < schema.get("minLength", 0):
+        yield _bound(path, value, f"should be at least {schema['minLength']} chars long")
+    elif "pattern" in schema and not re.search(schema["pattern"], value):
         yield _bound(path, value, f"should match '{schema['pattern']}'")
 
 
