@@ -53,6 +53,7 @@ class Cluster:
     def __init__(self, *events: dict[str, Any]) -> None:
         self.events = events
         self.over = asyncio.Event()
+        self.watched: set[str] = set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         version = {"groupVersion": names.API_VERSION, "version": names.VERSION}
@@ -82,6 +83,7 @@ class Cluster:
     async def watch(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
+        self.watched.add(request.path)
         if request.path.endswith("/trials"):
             for event in self.events:
                 await response.write(json.dumps(event).encode() + b"\n")
@@ -90,7 +92,7 @@ class Cluster:
 
 
 async def watch(server: Scripted, cluster: Cluster, *, until: int, namespaces: tuple[str, ...] = ()) -> list[Change]:
-    """Watch the scripted cluster until so many changes have come."""
+    """Watch the scripted cluster until so many changes have come, and every watch has begun."""
     server.answer = cluster.answer
     changes: asyncio.Queue[Change] = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -104,7 +106,10 @@ async def watch(server: Scripted, cluster: Cluster, *, until: int, namespaces: t
     running = asyncio.create_task(Watch(configure, publish, namespaces).run())
 
     async def receive() -> list[Change]:
-        return [await changes.get() for _ in range(until)]
+        received = [await changes.get() for _ in range(until)]
+        while len(cluster.watched) < len(WATCHED) * max(1, len(namespaces)):
+            await asyncio.sleep(0.01)
+        return received
 
     received = asyncio.create_task(receive())
     try:
