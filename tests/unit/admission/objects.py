@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def study() -> Object:
-    """A study of two rounds, as it is stored."""
+    """A study of two rounds, as it is stored; the caller's own copy."""
+    return copy.deepcopy(_stored())
+
+
+@cache
+def _stored() -> Object:
     (manifest,) = read((EXAMPLES / "two-rounds.yaml").read_text())
     return admit(STUDIES, manifest)
 

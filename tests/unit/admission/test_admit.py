@@ -1,6 +1,5 @@
 """Local admission: defaults, types, limits, and the API server's own words (of 1.35.4, where they were compared)."""
 
-import copy
 import math
 from typing import Any
 
@@ -13,6 +12,7 @@ from admission.objects import study, trial
 
 REFUSED = 'TuningStudy.tuning.stepladder.dev "two-rounds" is invalid: '
 
+METRIC = "{} should match '^[a-zA-Z_:][a-zA-Z0-9_:]*$'"
 LIMITS: list[tuple[dict[str, Any], str, str]] = [
     ({"parallelism": 0}, "spec.parallelism", "0: {} should be greater than or equal to 1"),
     ({"parallelism": 10001}, "spec.parallelism", "10001: {} should be less than or equal to 10000"),
@@ -22,6 +22,7 @@ LIMITS: list[tuple[dict[str, Any], str, str]] = [
         "spec.objective.metric",
         "\"a b\": {} should match '^[a-zA-Z_:][a-zA-Z0-9_:]*$'",
     ),
+    ({"objective": {"metric": "ab\n"}}, "spec.objective.metric", f'"ab\\n": {METRIC}'),
     ({"objective": {"metric": ""}}, "spec.objective.metric", '"": {} should be at least 1 chars long'),
     ({"parameters": []}, "spec.parameters", "0: {} should have at least 1 items"),
 ]
@@ -51,7 +52,7 @@ BLOCKING: list[tuple[dict[str, Any], str]] = [
 
 
 def with_spec(**fields: Any) -> dict[str, Any]:
-    manifest = copy.deepcopy(study())
+    manifest = study()
     manifest["spec"].update(fields)
     return manifest
 
@@ -109,10 +110,9 @@ def test_defaults_are_filled_to_any_depth() -> None:
 
 def test_defaults_are_not_shared() -> None:
     """One study's defaults, changed in place, would become every later study's."""
-    first, second = study(), study()
-    first["spec"]["failurePolicy"]["maxRetries"] = 99
-    assert second["spec"]["failurePolicy"]["maxRetries"] == 3
-    assert study()["spec"]["failurePolicy"]["maxRetries"] == 3
+    bare = with_spec(failurePolicy=None)
+    admit(STUDIES, bare)["spec"]["failurePolicy"]["maxRetries"] = 99
+    assert admit(STUDIES, bare)["spec"]["failurePolicy"]["maxRetries"] == 3
 
 
 def test_null_is_a_field_left_out() -> None:

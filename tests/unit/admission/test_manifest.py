@@ -39,7 +39,7 @@ def test_key_given_twice() -> None:
         read("kind: A\ntrials: 1\ntrials: 2\n")
 
 
-@pytest.mark.parametrize("text", ["- 1\n", "just words\n", "spec: {}\n", "a: [1\n"])
+@pytest.mark.parametrize("text", ["- 1\n", "just words\n", "spec: {}\n", "a: [1\n", "? [a]\n: 1\n", "? {a: 1}\n: 1\n"])
 def test_no_manifest(text: str) -> None:
     with pytest.raises(Invalid, match=r"give it a kind|is not YAML"):
         read(text)

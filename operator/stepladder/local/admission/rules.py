@@ -7,6 +7,7 @@ from typing import Any
 
 import celpy
 from celpy import celtypes
+from celpy.evaluation import CELEvalError
 
 from stepladder.api.structural import Schema
 from stepladder.local.admission.structure import Cause, inside
@@ -25,8 +26,13 @@ def violations(value: Any, old: Any, schema: Schema, path: str = "") -> Iterator
         if old is None and "oldSelf" in rule["rule"]:
             continue
         context = context or _context(value, old, schema)
-        if not _program(rule["rule"]).evaluate(context):
-            yield Cause(path, f"Invalid value: {rule['message']}")
+        try:
+            holds = _program(rule["rule"]).evaluate(context)
+        except CELEvalError as error:  # in words of our own: the API server's are about its own library
+            yield Cause(path, f"Invalid value: {rule['message']} (the rule could not be evaluated: {error.args[0]})")
+        else:
+            if not holds:
+                yield Cause(path, f"Invalid value: {rule['message']}")
     if isinstance(value, dict):
         former = old if isinstance(old, dict) else {}
         for name, child in value.items():

@@ -107,8 +107,13 @@ def _string(value: str, schema: Schema, path: str) -> Iterator[Cause]:
         yield Cause(path, f"Too long: may not be more than {schema['maxLength']} bytes", blocking=True)
     elif len(value) < schema.get("minLength", 0):
         yield _bound(path, value, f"should be at least {schema['minLength']} chars long")
-    elif "pattern" in schema and not re.search(schema["pattern"], value):
+    elif "pattern" in schema and not _matches(schema["pattern"], value):
         yield _bound(path, value, f"should match '{schema['pattern']}'")
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """As Go has it, where `$` is the very end: Python's would let a line break pass."""
+    return re.search(re.sub(r"\$$", r"\\Z", pattern), value) is not None
 
 
 def _number(value: float, schema: Schema, path: str) -> Iterator[Cause]:

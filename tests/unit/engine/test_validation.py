@@ -1,0 +1,163 @@
+"""What the schema cannot see. That each problem stops a study is tests/unit/admission's; here are their edges."""
+
+from typing import Any
+
+import pytest
+from stepladder.api.study import TuningStudySpec
+from stepladder.engine.validation import examine, problems, warnings
+
+TEMPLATE: dict[str, Any] = {"spec": {"containers": [{"name": "trainer", "image": "trainer"}]}}
+CLAIM = {"persistentVolumeClaim": {"claimName": "checkpoints"}}
+LEARNING_RATE = {"name": "learning_rate", "float": {"min": 1e-4, "max": 1, "scale": "Log"}}
+OPTIMIZER = {"name": "optimizer", "role": "Fixed", "value": "adam"}
+EXPLORE = {"name": "explore", "trials": 13, "maxSteps": 270}
+
+
+def spec(
+    *parameters: dict[str, Any], rounds: tuple[dict[str, Any], ...] = (EXPLORE,), **fields: Any
+) -> TuningStudySpec:
+    given = {
+        "objective": {"metric": "loss"},
+        "parameters": parameters,
+        "rounds": rounds,
+        "trainer": {"template": TEMPLATE, "checkpoints": CLAIM},
+    }
+    return TuningStudySpec.model_validate(given | fields)
+
+
+def fields_of(found: tuple[Any, ...]) -> list[str]:
+    return [problem.field for problem in found]
+
+
+def test_a_sound_study_has_no_problems() -> None:
+    sound = spec(LEARNING_RATE, OPTIMIZER)
+    assert (problems(sound), warnings(sound)) == ((), ())
+
+
+def test_true_is_not_one() -> None:
+    """Python says that they are equal; as choices they are two."""
+    assert problems(spec({"name": "nesterov", "categorical": {"values": [1, True, "1", 0, False]}})) == ()
+    found = problems(spec({"name": "width", "categorical": {"values": [1, 2, 1.0]}}))
+    assert fields_of(found) == ["spec.parameters[0].categorical.values[2]"]
+
+
+def test_a_round_may_give_the_value_that_a_condition_waits_for() -> None:
+    warmup = {"name": "warmup_steps", "int": {"min": 1, "max": 9}, "when": {"parameter": "optimizer", "in": ["sgd"]}}
+    later = {"name": "later", "from": {"round": "explore"}, "maxSteps": 810}
+    assert fields_of(problems(spec(LEARNING_RATE, OPTIMIZER, warmup))) == ["spec.parameters[2].when.in[0]"]
+    overridden = later | {"parameters": [{"name": "optimizer", "value": "sgd"}]}
+    assert problems(spec(LEARNING_RATE, OPTIMIZER, warmup, rounds=(EXPLORE, overridden))) == ()
+
+
+def test_conditions_may_form_a_chain_but_no_circle() -> None:
+    def choice(name: str, parent: str | None) -> dict[str, Any]:
+        chosen = {"name": name, "categorical": {"values": [1, 2]}}
+        return chosen | ({"when": {"parameter": parent, "in": [1]}} if parent else {})
+
+    assert problems(spec(choice("a", None), choice("b", "a"), choice("c", "b"))) == ()
+    found = problems(spec(choice("a", "c"), choice("b", "a"), choice("c", "b"), choice("d", "a")))
+    assert fields_of(found) == [f"spec.parameters[{i}].when" for i in range(3)]  # d only hangs on the circle
+
+
+def test_the_best_of_a_round_that_takes_the_best_of_another() -> None:
+    final = {"name": "final", "from": {"round": "middle", "best": 4}, "maxSteps": 810}
+    middle = {"name": "middle", "from": {"round": "explore", "best": 3}, "maxSteps": 810, "repeats": 5}
+    found = problems(spec(LEARNING_RATE, rounds=(EXPLORE, middle, final)))
+    assert fields_of(found) == ["spec.rounds[2].from.best"]
+    assert "middle has only 3 configurations" in found[0].message
+
+
+def test_settings_are_combinations() -> None:
+    def scientific(name: str, *values: int) -> dict[str, Any]:
+        return {"name": name, "role": "Scientific", "categorical": {"values": values}}
+
+    space = (LEARNING_RATE, scientific("width", 1, 2, 3), scientific("layers", 1, 2, 3, 4))
+    assert problems(spec(*space)) == ()  # 12 settings, 13 trials
+    assert fields_of(problems(spec(*space, rounds=(EXPLORE | {"trials": 11},)))) == ["spec.rounds[0].trials"]
+
+
+def test_more_trials_than_names() -> None:
+    many = EXPLORE | {"trials": 100_000, "repeats": 2}
+    assert fields_of(problems(spec(LEARNING_RATE, rounds=(many,)))) == ["spec.rounds"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("--lr=$(parameters.learning_rate)", False),
+        ("--lr=$(parameters.lr)", True),
+        ("--lr=$$(parameters.lr)", False),  # an escaped reference stands for itself
+        ("--home=$(HOME)", False),
+    ],
+)
+def test_reference_to_a_parameter(text: str, wrong: bool) -> None:
+    container = {"name": "trainer", "image": "mine", "args": [text], "env": [{"name": "ARGUMENTS", "value": text}]}
+    found = problems(spec(LEARNING_RATE, trainer={"template": {"spec": {"containers": [container]}}}))
+    place = "spec.trainer.template.spec.containers[0]"
+    assert fields_of(found) == ([f"{place}.args[0]", f"{place}.env[0].value"] if wrong else [])
+
+
+def test_other_containers_are_their_owners_business() -> None:
+    sidecar = {"name": "proxy", "image": "proxy", "env": [{"name": "STEPLADDER_TRIAL", "value": "mine"}]}
+    containers = [*TEMPLATE["spec"]["containers"], sidecar]
+    assert problems(spec(LEARNING_RATE, trainer={"template": {"spec": {"containers": containers}}})) == ()
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1]])
+def test_what_cannot_be_read_is_told_and_not_raised(value: object) -> None:
+    """The schema lets it pass, and an exception in the reconciler would be retried for ever."""
+    written = spec(LEARNING_RATE, OPTIMIZER).wire()
+    assert isinstance(written["parameters"], list)
+    assert isinstance(written["parameters"][1], dict)
+    written["parameters"][1]["value"] = value  # type: ignore[assignment]  # wrong on purpose
+    read, found = examine(written)
+    assert read is None
+    assert [str(p) for p in found] == [
+        "spec.parameters[1].value: must be a string, a number or a boolean: replace the list or mapping"
+    ]
+
+
+HYPERBAND = {"algorithm": "Hyperband", "minSteps": 10, "reductionFactor": 3}
+
+ADVICE: dict[str, tuple[TuningStudySpec, str]] = {
+    "nothing to search": (spec(OPTIMIZER), "spec.parameters"),
+    "batch size": (spec({"name": "batch_size", "int": {"min": 16, "max": 256}}), "spec.parameters[0]"),
+    "batch size of a model": (spec({"name": "cnn.batch_size", "int": {"min": 16, "max": 256}}), "spec.parameters[0]"),
+    "linear learning rate": (
+        spec({"name": "learning_rate", "float": {"min": 1e-4, "max": 1}}),
+        "spec.parameters[0].float.scale",
+    ),
+    "four rounds": (spec(LEARNING_RATE, rounds=tuple(EXPLORE | {"name": f"r{i}"} for i in range(4))), "spec.rounds"),
+    "no rung": (
+        spec(LEARNING_RATE, rounds=(EXPLORE | {"pruner": HYPERBAND | {"minSteps": 100}},)),
+        "spec.rounds[0].pruner.minSteps",
+    ),
+    "part of a pass": (spec(LEARNING_RATE, rounds=(EXPLORE | {"pruner": HYPERBAND},)), "spec.rounds[0].trials"),
+    "no claim": (
+        spec(LEARNING_RATE, trainer={"template": TEMPLATE}),
+        "spec.trainer.checkpoints.persistentVolumeClaim",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ADVICE)
+def test_advice(what: str) -> None:
+    """Advice is no refusal: the study runs."""
+    study, field = ADVICE[what]
+    assert fields_of(warnings(study)) == [field]
+    assert problems(study) == ()
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        spec(LEARNING_RATE, {"name": "batch_size", "role": "Fixed", "value": 64}),
+        spec({"name": "learning_rate", "float": {"min": 0.01, "max": 0.1}}),
+        spec(LEARNING_RATE, rounds=tuple(EXPLORE | {"name": f"r{i}"} for i in range(3))),
+        spec(LEARNING_RATE, rounds=(EXPLORE | {"trials": 49, "pruner": HYPERBAND},)),
+        spec(LEARNING_RATE, rounds=(EXPLORE | {"pruner": HYPERBAND | {"minSteps": 90}, "trials": 49},)),
+    ],
+)
+def test_no_advice(fine: TuningStudySpec) -> None:
+    """Advice against what is right teaches people to read over it."""
+    assert warnings(fine) == ()
