@@ -42,7 +42,7 @@ def trial(*, target_steps: int = 1000) -> Iterator[Trial]:
     with ExitStack() as until_told:
         until_told.enter_context(logs.to_stderr())
         if not os.environ.get(contract.TRIAL):
-            logger.info("no %s: training alone for %d steps, nothing is saved", contract.TRIAL, target_steps)
+            logger.info("no %s: training alone, nothing is saved", contract.TRIAL)
             document = TrialDocument(target_steps=target_steps, horizon_steps=target_steps, standalone=True)
             yield Trial(document, exposition.Board(), StopRequest())
             return

@@ -116,8 +116,7 @@ class Trial:
                 file.write(json.dumps({"step": step, **known.metrics}) + "\n")
 
     def restore(self, **parts: Part) -> int:
-        """Name the parts that make up the training state, load the newest checkpoint into them, and return its step (0
-        if none).
+        """Name the parts of the training state, load the newest checkpoint into them; returns its step, 0 without one.
 
         Raises ConfigurationError if the checkpoint belongs to another trial or does not fit the parts.
         """

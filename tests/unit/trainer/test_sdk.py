@@ -301,6 +301,17 @@ def test_evaluations_measured_again_after_a_crash_are_written_once(operator: Sta
     assert lines[1] == {"step": 10, "validation_error": 0.1}
 
 
+def test_every_rung_is_saved_though_it_be_worse_than_before(operator: Start) -> None:
+    """A trial that is killed while it waits for its promotion to be decided must not train the rung again."""
+    operator(targetSteps=6, evaluationSteps=[1, 4])
+    saved = []
+    with sdk.trial() as trial:
+        for step in trial.steps(counter=Counter()):
+            saved.append(trial.saved_step)
+            trial.report(step, validation_error=step)
+    assert saved == [None, 1, 1, 1, 4, 4]
+
+
 def test_the_time_between_checkpoints_is_bounded(operator: Start, home: Home) -> None:
     operator(targetSteps=5, evaluationSteps=[])
     saved = []

@@ -1,6 +1,5 @@
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,16 +40,15 @@ def test_any_message_is_one_line_of_json_that_fits(termination: Termination) -> 
     assert kept == finite[len(finite) - len(kept) :]
 
 
-def test_as_many_of_the_newest_evaluations_as_fit_are_kept() -> None:
-    """An off-by-one would lose an observation that had room."""
-    evaluations = [(step, step / 7) for step in range(1, 400)]
-    full = Termination(reason=Reason.COMPLETED, evaluations=evaluations)
-    kept = json.loads(encode(full))["evaluations"]
-    assert kept[-1] == [399, 57.0]
-    one_more = replace(full, evaluations=evaluations[-len(kept) - 1 :])
-    assert json.loads(encode(one_more))["evaluations"] == kept
-    size = len(encode(full))
-    assert size <= LIMIT < size + len(json.dumps(evaluations[-len(kept) - 1], separators=(",", ":"))) + 1
+@pytest.mark.parametrize("padding", range(20))
+def test_as_many_of_the_newest_evaluations_as_fit_are_kept(padding: int) -> None:
+    """An off-by-one would lose an observation that had room, or the end of the message."""
+    evaluations = [(1000 + step, 0.5) for step in range(400)]  # 11 bytes and a comma each: every remainder is met
+    line = encode(Termination(reason=Reason.COMPLETED, evaluations=evaluations, message="x" * padding))
+    kept = json.loads(line)["evaluations"]
+    assert kept[-1] == [1399, 0.5]
+    assert len(kept) < 400
+    assert len(line) <= LIMIT < len(line) + len(",[1000,0.5]")
 
 
 def test_a_long_explanation_gives_way_and_short_ones_stay() -> None:
