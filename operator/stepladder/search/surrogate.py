@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
-from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
+from scipy.special import log_ndtr
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from stepladder.search.axis import Floats
@@ -11,8 +12,6 @@ from stepladder.search.axis import Floats
 _TIED = 32
 """More columns than this share one length scale: the gradient over separate ones would cost more than it tells."""
 _NOISE_FLOOR = 1e-6
-_SCALES = (0.15, 0.3, 0.6, 1.2)
-"""Length scales among which the feasibility model chooses."""
 
 
 class ObjectiveModel:
@@ -53,23 +52,20 @@ class ObjectiveModel:
 
 
 class FeasibilityModel:
-    """Probability that a configuration trains at all (Gelbart et al., 1403.5607): a Gaussian process classifier.
+    """Where trials can be trained at all: the sign of a Gaussian process (Gelbart et al., 1403.5607).
 
-    Its length scale is the likeliest of a few, which a handful of failures can choose and not overfit.
+    It is fitted to +1 and -1 by least squares (Rasmussen & Williams, section 6.5). A logistic likelihood would stay in
+    doubt however many have failed at a place, so that a great promised improvement outweighs it again and again.
     """
 
     def __init__(self, feasible: Floats, infeasible: Floats) -> None:
-        points = np.vstack([feasible, infeasible])
-        labels = np.append(np.ones(len(feasible)), np.zeros(len(infeasible)))
-        fits = [
-            GaussianProcessClassifier(ConstantKernel(9.0) * Matern(scale, nu=2.5), optimizer=None).fit(points, labels)
-            for scale in _SCALES
-        ]
-        self._gp = max(fits, key=lambda fit: float(fit.log_marginal_likelihood_value_))
+        labels = np.append(np.ones(len(feasible)), -np.ones(len(infeasible)))
+        self._margin = ObjectiveModel(np.vstack([feasible, infeasible]), labels)
 
     def log_probability(self, points: Floats) -> Floats:
-        """Log of the probability that each point is feasible."""
-        return np.asarray(np.log(np.maximum(self._gp.predict_proba(points)[:, 1], 1e-12)))
+        """Log of the probability that a trial there can be trained."""
+        mean, deviation = self._margin.predict(points)
+        return np.asarray(log_ndtr(mean / deviation))
 
 
 def _kernel(columns: int) -> ConstantKernel:

@@ -1,4 +1,5 @@
-"""Bayesian optimisation: expected improvement under a Gaussian process, times the probability of being feasible.
+"""Bayesian optimisation: expected improvement under a Gaussian process, times the probability of being feasible
+(Gelbart et al., 1403.5607).
 
 Our own on scikit-learn, since Optuna's GPSampler needs PyTorch in the operator's image (docs/decisions.md).
 """
@@ -78,12 +79,13 @@ class GaussianProcessSampler(BaseSampler):
         encode = self._encoding.encode
         chosen = representative(evidence.values, FITTED)
         known, values = encode(evidence.points[chosen]), tame(evidence.values[chosen])
-        model = ObjectiveModel(known, values)
-        best = float(model.predict(known)[0].min())  # the posterior's, since a single lucky result is noise
-        model = model.believing(encode(evidence.pending[-PENDING:]))
-        feasibility = (
-            FeasibilityModel(known, encode(evidence.infeasible[-FITTED:])) if len(evidence.infeasible) else None
-        )
+        pending = encode(evidence.pending[-PENDING:])
+        model = ObjectiveModel(known, values).believing(pending)
+        # The posterior's best, since a single lucky result is noise; what running trials promise counts as had.
+        best = float(model.predict(np.vstack([known, pending]))[0].min())
+        feasibility = None
+        if len(evidence.infeasible):
+            feasibility = FeasibilityModel(known[: -FITTED // 2 : -1], encode(evidence.infeasible[-FITTED // 2 :]))
 
         def score(uniforms: Floats) -> Floats:
             points = encode(uniforms)

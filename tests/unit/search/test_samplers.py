@@ -1,0 +1,43 @@
+"""What holds for every sampler."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from contract.histories import ALGORITHMS, SPACE, history, play
+from optuna.samplers import BaseSampler
+from stepladder.api.study import SamplerAlgorithm
+from stepladder.search import samplers
+from stepladder.search.record import OptunaRecord
+from stepladder.search.space import Space
+from stepladder.search.storage import IN_MEMORY
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm_of_the_api_has_its_module(algorithm: SamplerAlgorithm) -> None:
+    assert isinstance(samplers.make(algorithm, Space(SPACE), 0, 0), BaseSampler)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_another_seed_or_round_proposes_something_else(algorithm: SamplerAlgorithm) -> None:
+    record = OptunaRecord(IN_MEMORY)
+    variants: list[dict[str, Any]] = [{"name": "a"}, {"name": "b", "seed": 2}, {"name": "c", "salt": "final/0"}]
+    proposals = [record.propose(history(algorithm=algorithm, **variant), 0) for variant in variants]
+    assert len({p["learning_rate"] for p in proposals}) == 3
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_no_two_trials_of_a_study_are_the_same(algorithm: SamplerAlgorithm) -> None:
+    """A seed that forgets the index would propose one point for ever."""
+    rates = [r.parameters["learning_rate"] for r in play(OptunaRecord(IN_MEMORY), 16, algorithm)]
+    assert len(set(rates)) >= 15
+
+
+def test_the_heavy_libraries_wait_until_a_proposal_needs_them() -> None:
+    """`stepladder --help` imports the record; scipy.stats and scikit-learn would add seconds to it."""
+    code = (
+        "import sys, stepladder.search.record;"
+        "print([m for m in ('sklearn', 'scipy.stats', 'torch', 'pandas') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"

@@ -1,0 +1,66 @@
+"""TPE: Optuna's, started quasi-randomly, taught by infeasible trials, quiet about being experimental."""
+
+import numpy as np
+from contract.histories import FLAT, SPACE, history
+from stepladder.api.study import SamplerAlgorithm
+from stepladder.api.trial import Outcome
+from stepladder.search.history import Record
+from stepladder.search.record import OptunaRecord
+from stepladder.search.samplers.tpe import STARTUP
+from stepladder.search.storage import IN_MEMORY
+
+TPE = SamplerAlgorithm.TPE
+
+
+def proposals(records: list[Record], count: int, **changes: str) -> list[tuple[float, float]]:
+    """What `count` studies with the same trials and different seeds would propose next."""
+    record = OptunaRecord(IN_MEMORY)
+    made = [
+        record.propose(history(records, TPE, FLAT, name=str(seed), seed=seed), len(records)) for seed in range(count)
+    ]
+    return [(float(p["x"]), float(p["y"])) for p in made]
+
+
+def points(count: int) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in np.random.default_rng(0).uniform(-1, 1, (count, 2))]
+
+
+def test_it_starts_quasi_randomly() -> None:
+    """Optuna's own start is random, even given a quasi-random independent sampler."""
+    record = OptunaRecord(IN_MEMORY)
+    tpe = [record.propose(history((), TPE), number) for number in range(STARTUP)]
+    quasi_random = [record.propose(history((), name="q"), number) for number in range(STARTUP)]
+    assert tpe == quasi_random
+
+
+def test_it_proposes_where_results_were_good() -> None:
+    records = [Record({"x": x, "y": y}, ((1, abs(x - 0.8)),), Outcome.COMPLETED) for x, y in points(40)]
+    assert np.mean([x for x, _ in proposals(records, 20)]) > 0.5
+
+
+def test_it_keeps_away_from_infeasible_trials() -> None:
+    """Told as failed they would be invisible: the proposals would stay where the objective pulls."""
+    records = [
+        Record({"x": x, "y": y}, ((1, -x),), Outcome.INFEASIBLE if x > 0 else Outcome.COMPLETED) for x, y in points(40)
+    ]
+    assert np.mean([x > 0.2 for x, _ in proposals(records, 20)]) < 0.3
+
+
+def test_a_running_trial_pushes_the_next_away() -> None:
+    """The constant liar counts it with the bad ones."""
+    records = [Record({"x": x, "y": y}, ((1, abs(x) + abs(y)),), Outcome.COMPLETED) for x, y in points(30)]
+    crowd = [Record({"x": 0.0 + i / 1000, "y": 0.0}) for i in range(30)]
+    alone = np.median([abs(x) + abs(y) for x, y in proposals(records, 20)])
+    crowded = np.median([abs(x) + abs(y) for x, y in proposals([*records, *crowd], 20)])
+    assert crowded > alone
+
+
+def test_a_conditional_parameter_is_modelled_where_it_is_active() -> None:
+    """`group` is off by default, and without it conditional parameters would be drawn at random for ever."""
+    record = OptunaRecord(IN_MEMORY)
+    start = [record.propose(history((), TPE, name="start"), number) for number in range(40)]
+    records = [Record(p, ((1, abs(float(p.get("beta", 9)) - 0.95)),), Outcome.COMPLETED) for p in start]
+    made = [record.propose(history(records, TPE, SPACE, name=str(seed), seed=seed), 40) for seed in range(15)]
+    betas = [float(p["beta"]) for p in made if "beta" in p]
+    assert len(betas) > 10
+    assert np.median(betas) > 0.8
