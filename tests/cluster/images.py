@@ -1,6 +1,7 @@
 """The images that the tests run: built, pushed to the local registry, pulled to the nodes before pods ask for them."""
 
 import shutil
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from cluster import buildah, containerd, packages, registry, shell
 from cluster.layout import BUILDAH, NODES, REGISTRY, REPOSITORY
 from cluster.shell import ClusterError, say, show
 
-TAGS = ("dev", "latest")
+# What the tests ask for, and what the examples and the chart ask for.
+TAGS = ("dev", tomllib.loads((REPOSITORY / "operator" / "pyproject.toml").read_text())["project"]["version"])
 SUITE = "bookworm"
 BASE_PACKAGES = "python3,python3-venv,python-is-python3,ca-certificates"
 
@@ -56,9 +58,15 @@ def build(names: list[str]) -> list[Image]:
         if not image.dockerfile.exists():
             say(f"left out {image.name}: there is no {image.dockerfile}")
             continue
-        buildah.build(image.built, image.dockerfile, REPOSITORY, BASE_IMAGE=BASE.built)
+        buildah.build(image.built, image.dockerfile, REPOSITORY, BASE_IMAGE=BASE.built, **revision())
     buildah.prune()
     return chosen
+
+
+def revision() -> dict[str, str]:
+    """The commit that is checked out, for the Dockerfiles that record it."""
+    git = ("git", "-C", REPOSITORY, "rev-parse", "HEAD")
+    return {"GIT_REVISION": shell.run(*git).strip()} if shell.succeeds(*git) else {}
 
 
 def load(names: list[str]) -> None:

@@ -2,9 +2,9 @@
 
 import shutil
 
-from cluster import gpu, kubectl
+from cluster import build, gpu, kubectl
 from cluster.images import TAGS, select
-from cluster.layout import KUBECONFIG, KUBERNETES, REPOSITORY, STATE
+from cluster.layout import KUBECONFIG, KUBERNETES_VERSION, REPOSITORY, STATE
 from cluster.shell import run, say, show, succeeds
 
 CLUSTER = ("--name", "stepladder")
@@ -17,9 +17,10 @@ def usable() -> bool:
 
 
 def up() -> None:
+    build.programs()
     if CLUSTER[1] not in run("kind", "get", "clusters").split():
         STATE.mkdir(parents=True, exist_ok=True)
-        image = f"kindest/node:{KUBERNETES}"
+        image = f"kindest/node:{KUBERNETES_VERSION}"
         show("kind", "create", "cluster", *CLUSTER, "--kubeconfig", KUBECONFIG, "--image", image, "--wait", "120s")
     for name in kubectl.run("get", "nodes", "-o", "name").split():
         gpu.fit(name.removeprefix("node/"))

@@ -1,15 +1,11 @@
-"""kubectl of the cluster's own version (the machine's own where kind is used), with the cluster's own kubeconfig."""
+"""kubectl of the cluster's own version, always with the cluster's own kubeconfig."""
 
 import json
 from typing import Any
 
 from cluster import shell
-from cluster.layout import BIN, KUBECONFIG
-
-
-def command() -> list[str]:
-    ours = BIN / "kubectl"
-    return [str(ours) if ours.exists() else "kubectl", f"--kubeconfig={KUBECONFIG}"]
+from cluster.build import KUBECTL
+from cluster.layout import KUBECONFIG
 
 
 def run(*words: str, stdin: str | None = None) -> str:
@@ -18,11 +14,11 @@ def run(*words: str, stdin: str | None = None) -> str:
     Raises:
         ClusterError: with what kubectl said.
     """
-    return shell.run(*command(), *words, stdin=stdin)
+    return shell.run(KUBECTL, f"--kubeconfig={KUBECONFIG}", *words, stdin=stdin)
 
 
 def succeeds(*words: str) -> bool:
-    return shell.succeeds(*command(), "--request-timeout=5s", *words)
+    return shell.succeeds(KUBECTL, f"--kubeconfig={KUBECONFIG}", "--request-timeout=5s", *words)
 
 
 def apply(*objects: dict[str, Any]) -> None:

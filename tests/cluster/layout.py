@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-KUBERNETES = "v1.35.4"  # the same version stands in kubernetes/go.mod
-HELM = "v3.22.0"
-GO = "1.26.6"  # from PyPI, where no recent enough Go is installed
+KUBERNETES_VERSION = "v1.35.4"  # the same version stands in kubernetes/go.mod
+HELM_VERSION = "v3.22.0"
+GO_VERSION = "1.26.6"  # from PyPI, where no recent enough Go is installed
 
 CACHE = Path(os.environ.get("STEPLADDER_CACHE") or Path.home() / ".cache" / "stepladder")
 # Kept between clusters, since they are expensive to make again:
