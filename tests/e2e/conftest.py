@@ -36,7 +36,7 @@ def operator() -> Iterator[str]:
     kubectl("delete", "namespace", SYSTEM, "--wait=true")
 
 
-@pytest.fixture()
+@pytest.fixture
 def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of the test's own, restricted too, with a claim named checkpoints."""
     yield from _namespace(request.node.name)

@@ -64,7 +64,7 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        return conditions(self.study)["Succeeded"]["status"] == "True"
+        return bool(conditions(self.study)["Succeeded"]["status"] == "True")
 
     @property
     def attempts(self) -> list[dict[str, Any]]:

@@ -41,7 +41,12 @@ def test_resuming_trains_10710_steps_not_12690_or_39690(digits: Outcome) -> None
 
 def test_every_rung_promotes_a_third(digits: Outcome) -> None:
     reached = Counter((t["spec"]["bracket"], t["status"]["observations"][-1]["step"]) for t in digits.trials)
-    assert [sum(n for (b, s), n in reached.items() if b == 0 and s >= rung) for rung in (30, 90, 270, 810)] == [27, 9, 3, 1]
+    assert [sum(n for (b, s), n in reached.items() if b == 0 and s >= rung) for rung in (30, 90, 270, 810)] == [
+        27,
+        9,
+        3,
+        1,
+    ]
 
 
 def test_the_best_checkpoint_is_on_the_volume(digits: Outcome, module_namespace: str) -> None:

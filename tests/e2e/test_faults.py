@@ -20,7 +20,7 @@ from e2e.observe import STUDY_LABEL, Outcome, apply, finished, get, kubectl, liv
 STUDY = "small"
 
 
-@pytest.fixture()
+@pytest.fixture
 def running(operator: str, namespace: str) -> str:
     """The small study, with two trials behind it."""
     apply(small_study(STUDY), namespace)

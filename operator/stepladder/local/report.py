@@ -52,8 +52,8 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
             f"  checkpoint {best.checkpoint or 'none: trainer.checkpoints names no claim'}",
         ]
     found += [f"  {spread}" for spread in _spreads(end)]
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in end.outcomes.items() if outcome != "total")
-    found += ["", f"{end.outcomes['total']} trials: {counts or 'none was started'}.", saving(end)]
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in end.outcomes.items())
+    found += ["", f"{len(end.trials)} trials: {counts or 'none was started'}.", saving(end)]
     found.append(f"Checkpoints, logs and the study's record are in {layout.root}.")
     return found
 

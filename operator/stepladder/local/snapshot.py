@@ -96,7 +96,7 @@ class Snapshot:
     def outcomes(self) -> dict[str, int]:
         """Trials by outcome, and in total."""
         counted = Counter(trial.outcome.value.lower() if trial.outcome else "unfinished" for trial in self.trials)
-        return {**dict(sorted(counted.items())), "total": len(self.trials)}
+        return dict(sorted(counted.items()))
 
     def _message(self, kind: ConditionType) -> str:
         found = find(self.status.conditions, kind)

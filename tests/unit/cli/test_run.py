@@ -1,27 +1,21 @@
 """`stepladder run` from outside: its output, its exit codes, and that no way of stopping it loses anything."""
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from stepladder.local.disk import locked
+from stepladder.local.layout import Layout
 from stepladder.local.process import start_time
 
-from cli.conftest import StudyMaker
+from cli.conftest import Invoke, Start, StudyMaker
 
-Start = Callable[..., "subprocess.Popen[str]"]
-WAIT_SECONDS = 60
-
-
-def end(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    """Exit code, standard output, standard error."""
-    out, err = process.communicate(timeout=WAIT_SECONDS)
-    return process.returncode, out, err
+WAIT_SECONDS = 120
 
 
 def last_object(out: str) -> dict[str, Any]:
@@ -33,7 +27,7 @@ def checks_out(found: dict[str, Any]) -> None:
     """What the undisturbed study has, however it came about."""
     assert found["study"] == "small"
     assert found["succeeded"] is True
-    assert found["trials"] == {"completed": 1, "pruned": 2, "total": 3}
+    assert found["trials"] == {"completed": 1, "pruned": 2}
     assert found["trainedSteps"] == 150
     assert found["best"]["step"] == 90
     assert set(found["best"]["parameters"]) == {"x"}
@@ -41,96 +35,82 @@ def checks_out(found: dict[str, Any]) -> None:
     assert found["wallSeconds"] >= 0
 
 
-def test_a_study_runs_to_its_end_and_is_finished_the_second_time(study: StudyMaker, stepladder: Start) -> None:
+def test_a_study_runs_to_its_end_and_is_finished_the_second_time(
+    study: StudyMaker, invoke: Invoke, tmp_path: Path
+) -> None:
     file = study()
-    code, out, err = end(stepladder("run", file, "--output", "json"))
-    assert code == 0, err
-    first = last_object(out)
-    checks_out(first)
-    assert (file.parent / ".stepladder" / "small" / "objects.jsonl").exists()
-    code, out, _ = end(stepladder("run", file, "--output", "json"))
-    assert (code, last_object(out)) == (0, first)
-    code, out, _ = end(stepladder("run", file))
-    assert code == 0
-    assert "finished" in out
-    assert "67% saved" not in out
-    assert "Trained 150 steps; every trial to the end would have taken 270: 44% saved." in out
+    first = invoke("run", file, "--output", "json")
+    assert first.exit_code == 0, first.output
+    found = last_object(first.stdout)
+    checks_out(found)
+    assert Path(found["best"]["checkpoint"]).is_file()
+    assert Path(found["best"]["checkpoint"]).is_relative_to(tmp_path / ".stepladder" / "small")
+    again = invoke("run", file, "--output", "json")
+    assert (again.exit_code, last_object(again.stdout)) == (0, found)
+    text = invoke("run", file).stdout
+    assert "finished" in text
+    assert found["best"]["checkpoint"] in text
+    assert "Trained 150 steps; every trial to the end would have taken 270: 44% saved." in text
 
 
-def test_the_best_checkpoint_is_a_file_of_this_machine(study: StudyMaker, stepladder: Start, tmp_path: Path) -> None:
-    code, out, err = end(stepladder("run", study(), "--home", tmp_path / "home", "--output", "json"))
-    assert code == 0, err
-    found = last_object(out)["best"]
-    # This trainer names no best checkpoint, but the one it ends with is there.
-    trial = tmp_path / "home" / "volumes" / "checkpoints" / "default" / "small"
-    assert [path.name for path in trial.glob(f"{found['trial']}-*/step-00000090.pt")] == ["step-00000090.pt"]
-    if found["checkpoint"] is not None:
-        assert Path(found["checkpoint"]).exists()
-
-
-def test_a_study_that_fails_exits_with_1_and_says_why(study: StudyMaker, stepladder: Start) -> None:
-    file = study("--exit=78", failurePolicy={"maxFailedTrials": 0})
-    code, out, err = end(stepladder("run", file, "--output", "json"))
-    assert code == 1, err
-    found = last_object(out)
+def test_a_study_that_fails_exits_with_1_and_says_why(study: StudyMaker, invoke: Invoke) -> None:
+    ended = invoke("run", study("--exit=78", failurePolicy={"maxFailedTrials": 0}), "--output", "json")
+    assert ended.exit_code == 1, ended.output
+    found = last_object(ended.stdout)
     assert found["succeeded"] is False
     assert "maxFailedTrials" in found["message"]
     assert found["best"] is None
 
 
-@contextlib.contextmanager
-def paused(study: StudyMaker, stepladder: Start, tmp_path: Path) -> Any:
-    """The study with its first trial in the middle of a segment. Yields the run and the trainer's process id."""
-    fifo = tmp_path / "fifo"
+def test_a_home_that_is_in_use_is_refused(study: StudyMaker, invoke: Invoke, tmp_path: Path) -> None:
+    with locked(Layout(tmp_path / "home")):
+        ended = invoke("run", study(), "--home", tmp_path / "home", "--output", "json")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert f"in use by another `stepladder run` (process {os.getpid()})" in ended.stderr
+
+
+def test_killed_terminated_and_interrupted_a_study_ends_as_if_undisturbed(
+    study: StudyMaker, start: Start, tmp_path: Path
+) -> None:
+    """Each of the three trials is caught once in the middle of its first segment."""
+    fifo, home = tmp_path / "fifo", tmp_path / "home"
     os.mkfifo(fifo)
     file = study("--pause-at=20", f"--fifo={fifo}", parallelism=1)
-    process = stepladder("run", file, "--output", "json")
-    try:
-        yield file, process, int(fifo.read_text())
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
 
+    def caught() -> tuple["subprocess.Popen[str]", int]:
+        """A run, and the process of its trainer, which has come to step 20."""
+        return start("run", file, "--home", home, "--output", "json"), int(fifo.read_text())
 
-def finish(study_file: Path, stepladder: Start, fifo: Path) -> dict[str, Any]:
-    """Run it to its end; the other trials pause too, and each is interrupted by SIGTERM to the trainer's process."""
-    process = stepladder("run", study_file, "--output", "json")
-    for _ in range(2):
-        os.kill(int(fifo.read_text()), signal.SIGTERM)
-    code, out, err = end(process)
-    assert code == 0, err
-    return last_object(out)
+    run, trainer = caught()
+    run.kill()
+    run.communicate(timeout=WAIT_SECONDS)
 
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_saves_says_how_to_go_on_and_goes_on(
-    study: StudyMaker, stepladder: Start, tmp_path: Path, number: signal.Signals
-) -> None:
-    with paused(study, stepladder, tmp_path) as (file, process, trainer):
-        process.send_signal(number)
-        process.send_signal(signal.SIGINT)  # the second one is harmless
-        code, _, err = end(process)
-        assert code == 130, err
-        assert f"stepladder run {file}" in err
+    for signals in ((signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)):
+        run, interrupted = caught()
+        assert start_time(trainer) is None, "the trainer of the killed run was left alone"
+        for number in signals:
+            run.send_signal(number)
+        out, err = run.communicate(timeout=WAIT_SECONDS)
+        assert run.returncode == 130, err
+        assert f"To go on: stepladder run {file} --home {home}" in err
         assert "Traceback" not in err
-        assert start_time(trainer) is None
-        assert list((tmp_path / ".stepladder" / "small" / "volumes").rglob("step-00000020.pt"))
-        checks_out(finish(file, stepladder, tmp_path / "fifo"))
+        assert out == ""
+        assert start_time(interrupted) is None
+
+    assert len(list((home / "volumes").rglob("step-00000020.pt"))) == 3
+    change(file, seed=7)
+    refused = start("run", file, "--home", home)
+    out, err = refused.communicate(timeout=WAIT_SECONDS)
+    assert (refused.returncode, out) == (2, "")
+    assert "seed cannot change" in err
+    change(file, seed=0, parallelism=2)  # which may change at any time
+    last = start("run", file, "--home", home, "--output", "json")
+    out, err = last.communicate(timeout=WAIT_SECONDS)
+    assert last.returncode == 0, err
+    checks_out(last_object(out))
 
 
-def test_a_run_killed_in_the_middle_takes_its_trainers_with_it_and_loses_nothing(
-    study: StudyMaker, stepladder: Start, tmp_path: Path
-) -> None:
-    with paused(study, stepladder, tmp_path) as (file, process, trainer):
-        process.kill()
-        process.communicate()
-        checks_out(finish(file, stepladder, tmp_path / "fifo"))
-        assert start_time(trainer) is None
-
-
-def test_two_runs_never_share_a_home(study: StudyMaker, stepladder: Start, tmp_path: Path) -> None:
-    with paused(study, stepladder, tmp_path) as (file, process, _):
-        code, out, err = end(stepladder("run", file, "--output", "json"))
-        assert (code, out) == (2, "")
-        assert f"in use by another `stepladder run` (process {process.pid})" in err
+def change(file: Path, **spec: Any) -> None:
+    manifest = yaml.safe_load(file.read_text())
+    manifest["spec"] |= spec
+    file.write_text(yaml.safe_dump(manifest))
