@@ -3,11 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import Engine, event
 from stepladder.api.model import Scalar
 from stepladder.api.study import Direction, Parameter, SamplerAlgorithm
 from stepladder.api.trial import Outcome
 from stepladder.search.history import History, Record
 from stepladder.search.record import OptunaRecord
+
+
+@event.listens_for(Engine, "connect")
+def _without_waiting_for_the_disk(connection: Any, _: object) -> None:
+    """Tests lose processes, not power."""
+    if type(connection).__module__ == "sqlite3":
+        connection.execute("PRAGMA synchronous=OFF")
+
 
 ALGORITHMS = tuple(SamplerAlgorithm)
 
