@@ -40,5 +40,6 @@ def history(study: Object, spec: TuningStudySpec, round_: Round, setting: int, t
         parameters=setting_parameters(spec, round_, setting),
         sampler=round_.sampler.algorithm,
         seed=spec.seed,
+        salt=f"{round_.name}/{setting}",
         records=tuple(records.get(index, DELETED) for index in range(max(records, default=-1) + 1)),
     )
