@@ -1,4 +1,4 @@
-"""A small study on a trainer without PyTorch, and the program as a user starts it."""
+"""A small study on a trainer without PyTorch, and the program, called in this process or started as a user does."""
 
 import subprocess
 import sys
@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner, Result
+from stepladder.cli import main
 
 StudyMaker = Callable[..., Path]
-
-STEPLADDER = (sys.executable, "-c", "from stepladder.cli import main; main()")
+Invoke = Callable[..., Result]
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -46,16 +48,23 @@ def study(tmp_path: Path) -> StudyMaker:
 
 
 @pytest.fixture
-def stepladder(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
-    """Starts `stepladder ...` in a directory of its own."""
+def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Calls `stepladder ...` in this process, in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
 
-    def start(*arguments: object) -> "subprocess.Popen[str]":
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Starts `stepladder ...` as a process, in a directory of its own."""
+
+    def begin(*arguments: object) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [*STEPLADDER, *map(str, arguments)],
+            [sys.executable, "-c", "from stepladder.cli import main; main()", *map(str, arguments)],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    return start
+    return begin

@@ -8,16 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
-from stepladder.cli import main
+from click.testing import Result
 
-from cli.conftest import StudyMaker
-
-
-@pytest.fixture
-def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+from cli.conftest import Invoke, StudyMaker
 
 
 def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> Path:
@@ -51,16 +44,14 @@ def refused(result: Result, tmp_path: Path) -> str:
         (b"apiVersion: tuning.stepladder.dev/v1alpha1\nkind: TuningStudy\nmetadata: {name: x}\n", "spec"),
     ],
 )
-def test_a_file_that_is_no_study_is_refused(
-    invoke: Callable[..., Result], tmp_path: Path, text: bytes, sentence: str
-) -> None:
+def test_a_file_that_is_no_study_is_refused(invoke: Invoke, tmp_path: Path, text: bytes, sentence: str) -> None:
     (tmp_path / "bad.yaml").write_bytes(text)
     said = refused(invoke("run", tmp_path / "bad.yaml"), tmp_path)
     assert said.startswith(f"{tmp_path / 'bad.yaml'}: ")
     assert sentence in said
 
 
-def test_a_file_that_is_not_there_is_refused(invoke: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_refused(invoke: Invoke, tmp_path: Path) -> None:
     assert "No such file" in refused(invoke("run", tmp_path / "none.yaml"), tmp_path)
 
 
@@ -77,7 +68,7 @@ def test_a_file_that_is_not_there_is_refused(invoke: Callable[..., Result], tmp_
     ],
 )
 def test_a_study_that_cannot_run_here_is_refused_before_anything_is_written(
-    invoke: Callable[..., Result],
+    invoke: Invoke,
     tmp_path: Path,
     study: StudyMaker,
     edit: Callable[[dict[str, Any]], object],
@@ -92,7 +83,7 @@ def container(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_validate_names_every_document_and_refuses_if_one_is_bad(
-    invoke: Callable[..., Result], tmp_path: Path, study: StudyMaker
+    invoke: Invoke, tmp_path: Path, study: StudyMaker
 ) -> None:
     good = study()
     result = invoke("validate", good)
@@ -106,14 +97,14 @@ def test_validate_names_every_document_and_refuses_if_one_is_bad(
     assert "spec.parallelism" in result.stderr
 
 
-def test_validate_knows_only_its_own_kinds(invoke: Callable[..., Result], tmp_path: Path) -> None:
+def test_validate_knows_only_its_own_kinds(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n")
     result = invoke("validate", tmp_path / "pod.yaml")
     assert result.exit_code == 2
     assert "this is a Pod" in result.stderr
 
 
-def test_version_is_the_packages(invoke: Callable[..., Result]) -> None:
+def test_version_is_the_packages(invoke: Invoke) -> None:
     assert invoke("version").stdout.count(".") == 2
 
 
