@@ -94,7 +94,7 @@ class Snapshot:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """Trials by outcome, and in total."""
+        """Trials by outcome."""
         counted = Counter(trial.outcome.value.lower() if trial.outcome else "unfinished" for trial in self.trials)
         return dict(sorted(counted.items()))
 
