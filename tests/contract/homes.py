@@ -8,6 +8,7 @@ from typing import Any
 
 from stepladder.api import names
 from stepladder.control.store import PODS, NotFound, Object, ObjectStore, Resource
+from stepladder.local.admission import admit
 from stepladder.local.store import MemoryStore
 
 NODE = "a-node-that-nobody-runs"
@@ -28,7 +29,7 @@ class Home:
 @asynccontextmanager
 async def memory() -> AsyncIterator[Home]:
     """The laptop's store."""
-    store, namespace = MemoryStore(), "contract"
+    store, namespace = MemoryStore(admit=admit), "contract"
 
     async def bind(name: str) -> None:
         await store.bind_pod(namespace, name, NODE)

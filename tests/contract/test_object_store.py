@@ -264,6 +264,31 @@ async def test_names_and_labels_that_kubernetes_refuses_are_invalid(home: Home) 
     assert not (await home.store.list(TRIALS, home.namespace)).items
 
 
+async def test_what_breaks_the_schema_is_invalid_and_names_the_field(home: Home) -> None:
+    broken = trial(home.namespace)
+    broken["spec"]["targetSteps"] = 0
+    with pytest.raises(Invalid, match="targetSteps"):
+        await home.store.create(TRIALS, broken)
+    await home.store.create(TRIALS, trial(home.namespace))
+    with pytest.raises(Invalid, match="steps"):
+        await home.store.patch_status(TRIALS, home.namespace, "digits-0", {"status": {"steps": -1}})
+
+
+async def test_a_rule_over_old_and_new_is_enforced_on_change(home: Home) -> None:
+    """`targetSteps` never falls, whoever asks (invariant 4)."""
+    await home.store.create(TRIALS, trial(home.namespace))
+    await home.store.patch(TRIALS, home.namespace, "digits-0", {"spec": {"targetSteps": 20}})
+    with pytest.raises(Invalid, match="targetSteps never falls"):
+        await home.store.patch(TRIALS, home.namespace, "digits-0", {"spec": {"targetSteps": 19}})
+    assert (await home.store.get(TRIALS, home.namespace, "digits-0"))["spec"]["targetSteps"] == 20
+
+
+async def test_defaults_are_filled_in(home: Home) -> None:
+    created = await home.store.create(STUDIES, study(home.namespace))
+    assert created["spec"]["parallelism"] == 1
+    assert created["spec"]["objective"]["direction"] == "Minimize"
+
+
 async def test_a_pods_spec_cannot_be_changed_but_its_deadline_can_be_set(home: Home) -> None:
     """The deadline is how a pod is interrupted without losing its result."""
     await home.store.create(PODS, pod(home.namespace))

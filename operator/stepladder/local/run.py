@@ -21,6 +21,7 @@ from stepladder.local.snapshot import Snapshot, snapshot
 from stepladder.local.store import MemoryStore
 
 _REDRAW_SECONDS: Final = 0.25
+_REST_PER_WORK: Final = 20
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,16 @@ async def _until(
 
 async def _follow(store: MemoryStore, study: Object, progress: Progress) -> None:
     """Show how it goes until it is over: verdict or refusal, no pod running, every trial with its outcome."""
+    loop = asyncio.get_running_loop()
     while True:
+        began = loop.time()
         at = await _now(store, study)
         progress.show(at)
         over = at.refused or (at.verdict is not None and all(trial.outcome is not None for trial in at.trials))
         if over and all(quota.terminal(pod) for pod in (await store.list(PODS)).items):
             return
-        await asyncio.sleep(_REDRAW_SECONDS)
+        # However many trials there are to look at, the looking may not take the loop from the reconcilers.
+        await asyncio.sleep(max(_REDRAW_SECONDS, _REST_PER_WORK * (loop.time() - began)))
 
 
 async def _applied(store: MemoryStore, manifest: Object) -> Object:
