@@ -11,7 +11,7 @@ from stepladder.search.axis import Floats
 
 _TIED = 32
 """More columns than this share one length scale: the gradient over separate ones would cost more than it tells."""
-_NOISE_FLOOR = 1e-6
+_NOISE_FLOOR = 1e-7
 
 
 class ObjectiveModel:
@@ -83,8 +83,8 @@ def _most_probable(gp: GaussianProcessRegressor, bounds: Floats) -> Floats:
     """Maximum a posteriori log-hyperparameters: amplitude, lengths, noise. sklearn's own search knows no priors."""
     columns = gp.X_train_.shape[1]
     start = gp.kernel_.theta
-    center = np.concatenate([[0.0], np.full(len(start) - 2, np.sqrt(2) + 0.5 * np.log(columns)), [-8.0]])
-    width = np.concatenate([[1.0], np.full(len(start) - 2, np.sqrt(3)), [2.0]])
+    center = np.concatenate([[0.0], np.full(len(start) - 2, np.sqrt(2) + 0.5 * np.log(columns)), [-11.0]])
+    width = np.concatenate([[1.0], np.full(len(start) - 2, np.sqrt(3)), [3.0]])
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         likelihood, gradient = gp.log_marginal_likelihood(theta, eval_gradient=True)
