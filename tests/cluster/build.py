@@ -95,7 +95,10 @@ def go() -> Path:
 
 
 def recent(compiler: Path) -> bool:
-    found = re.match(r"go(\d+)\.(\d+)", run(compiler, "env", "GOVERSION", env=ENVIRONMENT))
-    return found is not None and (int(found[1]), int(found[2])) >= tuple(
-        int(part) for part in GO_VERSION.split(".")[:2]
-    )
+    version = run(compiler, "env", "GOVERSION", env=ENVIRONMENT)
+    return numbers(version) >= numbers(GO_VERSION)
+
+
+def numbers(version: str) -> list[int]:
+    """Major and minor: [1, 26] of go1.26.8 and of 1.26.6."""
+    return [int(part) for part in re.findall(r"\d+", version)[:2]]
