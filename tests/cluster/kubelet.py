@@ -38,11 +38,14 @@ def wait_until_ready(node: Node) -> None:
 
 
 def ready(node: Node) -> bool:
-    path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
-    listed = kubectl.run("get", "nodes", f"--field-selector=metadata.name={node.name}", "-o", "name")
+    """Whether the kubelet answers and pods may be scheduled to its node."""
     # The condition outlives the kubelet by 40 s: ask the kubelet, too.
-    answers = kubectl.succeeds("get", "--raw", f"/api/v1/nodes/{node.name}/proxy/healthz")
-    return bool(listed) and answers and kubectl.run("get", "node", node.name, "-o", path) == "True"
+    if not kubectl.succeeds("get", "--raw", f"/api/v1/nodes/{node.name}/proxy/healthz"):
+        return False
+    found = kubectl.get("node", node.name)
+    conditions = {condition["type"]: condition["status"] for condition in found["status"]["conditions"]}
+    taints = [taint["key"] for taint in found["spec"].get("taints", [])]
+    return conditions.get("Ready") == "True" and "node.kubernetes.io/not-ready" not in taints
 
 
 def kubelet_configuration(node: Node) -> dict[str, object]:
@@ -57,9 +60,12 @@ def kubelet_configuration(node: Node) -> dict[str, object]:
         "authorization": {"mode": "Webhook"},
         "containerRuntimeEndpoint": f"unix://{SOCKET}",
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/stepladder/{node.name}",
+        "cgroupRoot": f"/{cgroups.NAME}/{node.name}",
         "failCgroupV1": False,
         "failSwapOn": False,
+        # Nothing listens there, so names fail at once; without an address every pod would get a warning.
+        "clusterDNS": [node.address],
+        "clusterDomain": "cluster.local",
         "resolvConf": str(node.directory / "resolv.conf"),
         "maxPods": 200,
         "serializeImagePulls": False,
