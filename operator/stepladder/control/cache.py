@@ -13,7 +13,8 @@ from stepladder.control.store import PODS, STUDIES, TRIALS, Change, Listing, Obj
 
 # The label by which the children of an object are found.
 OWNER_LABEL = {TRIALS: names.STUDY_LABEL, PODS: names.TRIAL_LABEL}
-REMEMBERED = 5_000
+TOMBSTONES = 50_000  # UIDs of deleted objects that late news may not bring back
+LAST_WORDS = 1_000  # deleted pods whose end may not have been recorded yet
 
 
 class Key(NamedTuple):
@@ -40,7 +41,9 @@ class Cache:
     def __init__(self) -> None:
         self._objects: dict[Resource, dict[Key, Object]] = defaultdict(dict)
         self._children: dict[tuple[Resource, str, str], dict[Key, Object]] = defaultdict(dict)
-        self._gone: OrderedDict[str, Object] = OrderedDict()  # deleted, by UID, as they last were
+        self._gone: OrderedDict[str, None] = OrderedDict()  # UIDs
+        self._last_words: OrderedDict[Key, Object] = OrderedDict()
+        self._revisions: dict[Resource, int] = defaultdict(int)
 
     def get(self, key: Key) -> Object | None:
         """The newest known state."""
@@ -54,15 +57,13 @@ class Cache:
         """The objects of `resource` whose owner label is `owner`."""
         return tuple(self._children.get((resource, namespace, owner), {}).values())
 
-    def last_words(self, namespace: str, trial: str) -> tuple[Object, ...]:
-        """Pods of a trial that are gone, as they last were: they may have ended with a result."""
-        return tuple(
-            pod
-            for pod in self._gone.values()
-            if pod["kind"] == PODS.kind
-            and pod["metadata"].get("namespace") == namespace
-            and pod["metadata"].get("labels", {}).get(names.TRIAL_LABEL) == trial
-        )
+    def last_words(self, pod: Key) -> Object | None:
+        """A pod that is gone, as it last was: it may have ended with a result."""
+        return self._last_words.get(pod)
+
+    def revision(self, resource: Resource) -> int:
+        """Another number whenever anything of this resource has changed."""
+        return self._revisions[resource]
 
     def observe(self, change: Change) -> bool:
         """Take in one change; whether it said anything new."""
@@ -78,41 +79,55 @@ class Cache:
         known = self._objects[resource].get(key)
         if known is not None and version_of(known) >= version_of(item):
             return False
+        self._disown(key, known)
         self._objects[resource][key] = item
         if owner := self._owner(resource, item):
             self._children[resource, key.namespace, owner][key] = item
+        self._revisions[resource] += 1
         return True
 
     def forget(self, resource: Resource, item: Object) -> bool:
-        """Take in that an object is gone; `item` is its last known state."""
+        """Take in that an object is gone; `item` is its last known state. Whether this is news."""
         uid = item["metadata"]["uid"]
-        self._gone[uid] = item | {"kind": resource.kind}
-        while len(self._gone) > REMEMBERED:
-            self._gone.popitem(last=False)
         key = key_of(resource, item)
         known = self._objects[resource].get(key)
+        self._gone[uid] = None
+        if resource == PODS:
+            # A watch may have lost the end and a list may find the pod gone: whichever state is the newer one.
+            newest = known if known is not None and version_of(known) > version_of(item) else item
+            if newest["metadata"]["uid"] == uid:
+                self._last_words[key] = newest
+        for memory, limit in ((self._gone, TOMBSTONES), (self._last_words, LAST_WORDS)):
+            while len(memory) > limit:
+                memory.popitem(last=False)
         if known is None or known["metadata"]["uid"] != uid:
             return False
         del self._objects[resource][key]
-        if owner := self._owner(resource, known):
-            siblings = self._children[resource, key.namespace, owner]
-            siblings.pop(key, None)
-            if not siblings:
-                del self._children[resource, key.namespace, owner]
+        self._disown(key, known)
+        self._revisions[resource] += 1
         return True
 
-    def replace(self, resource: Resource, listing: Listing) -> tuple[Object, ...]:
-        """Repair from a list; the objects that it changed, the deleted among them.
+    def replace(self, resource: Resource, listing: Listing) -> tuple[Change, ...]:
+        """Repair from a list; the changes that it revealed.
 
         What the cache holds from after the list was taken is kept.
         """
-        changed = [item for item in listing.items if self.put(resource, item)]
+        revealed = [Change("MODIFIED", resource, item) for item in listing.items if self.put(resource, item)]
         listed = {item["metadata"]["uid"] for item in listing.items}
         for item in tuple(self._objects[resource].values()):
             if item["metadata"]["uid"] not in listed and version_of(item) <= listing.resource_version:
                 self.forget(resource, item)
-                changed.append(item)
-        return tuple(changed)
+                revealed.append(Change("DELETED", resource, item))
+        return tuple(revealed)
+
+    def _disown(self, key: Key, known: Object | None) -> None:
+        owner = self._owner(key.resource, known) if known else None
+        if owner is None:
+            return
+        siblings = self._children[key.resource, key.namespace, owner]
+        siblings.pop(key, None)
+        if not siblings:
+            del self._children[key.resource, key.namespace, owner]
 
     @staticmethod
     def _owner(resource: Resource, item: Object) -> str | None:

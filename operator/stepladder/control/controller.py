@@ -9,10 +9,12 @@ import random
 from collections.abc import Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from stepladder.control.cache import Cache, Key, concerns
+from stepladder.control.cache import Cache, Key, concerns, key_of
 from stepladder.control.clock import Clock, SystemClock
 from stepladder.control.events import EventRecorder
+from stepladder.control.quota_queue import QuotaQueue
 from stepladder.control.scraping import Fetch, Scraper, fetch
+from stepladder.control.specs import Specs
 from stepladder.control.store import (
     PODS,
     QUOTAS,
@@ -68,8 +70,11 @@ class Controller:
         scraper = Scraper(self.queue.add, fetch)
         self._scraper = scraper
         suggestions = Suggestions(record, executor, self.queue.add)
-        self._trials = TrialReconciler(self._cache, writer, scraper, events, clock)
-        self._studies = StudyReconciler(self._cache, writer, suggestions, scraper, events, clock)
+        self._generations: dict[Key, tuple[str, int]] = {}  # of the studies, by UID and generation
+        specs = Specs()
+        self._quota = QuotaQueue(self._cache, self.queue.add)
+        self._trials = TrialReconciler(self._cache, writer, specs, self._quota, scraper, events, clock)
+        self._studies = StudyReconciler(self._cache, writer, specs, suggestions, scraper, events, clock)
 
     async def run(self) -> None:
         """Reconcile until cancelled. Raises what the store's watch raises when it is lost for good."""
@@ -77,7 +82,10 @@ class Controller:
             listening = asyncio.Event()
             tasks.create_task(self._listen(listening))
             await listening.wait()
-            tasks.create_task(self._relist())
+            listed = asyncio.Event()
+            tasks.create_task(self._relist(listed))
+            # Not before all is known that there is: a study seen without its trials would be planned from scratch.
+            await listed.wait()
             tasks.create_task(self._scraper.run())
             for _ in range(WORKERS):
                 tasks.create_task(self._work())
@@ -89,30 +97,44 @@ class Controller:
             if self._cache.observe(change):
                 self._queue_for(change)
 
-    async def _relist(self) -> None:
-        """Lists find what the watch has lost; the first one finds everything."""
+    async def _relist(self, listed: asyncio.Event) -> None:
+        """Lists find what the watch has lost; the first one finds everything. `listed` is set when it has."""
         while True:
-            pause = RELIST_SECONDS * random.uniform(1 - RELIST_JITTER, 1 + RELIST_JITTER)
+            pause, complete = RELIST_SECONDS * random.uniform(1 - RELIST_JITTER, 1 + RELIST_JITTER), True
             for resource in WATCHED:
                 try:
                     listing = await self._store.list(resource, self._namespace, None)
                 except StoreError as error:
                     logger.warning("cannot list %s: %s", resource.plural, error)
-                    pause = RELIST_RETRY_SECONDS
+                    pause, complete = RELIST_RETRY_SECONDS, False
                     continue
-                for item in self._cache.replace(resource, listing):
-                    self._queue_for(Change("MODIFIED", resource, item))
+                for change in self._cache.replace(resource, listing):
+                    self._queue_for(change)
+            if complete:
+                listed.set()
+            self._quota.wake_all()
             await asyncio.sleep(pause)
 
     def _queue_for(self, change: Change) -> None:
         self._enqueue(concerns(change.resource, change.object))
         namespace = change.object["metadata"].get("namespace", "")
         if change.resource == QUOTAS or (change.resource == PODS and _frees_quota(change)):
-            self._enqueue(self._trials.waiting_for_quota(namespace))
-        if change.resource == STUDIES and change.type != "DELETED":
+            self._quota.wake(namespace)
+        if change.resource == STUDIES and self._is_new_spec(change):
             # What a trial may do follows from its study's spec too: its template, its failure policy.
             name = change.object["metadata"]["name"]
-            self._enqueue(key for t in self._cache.children(TRIALS, namespace, name) for key in concerns(TRIALS, t))
+            self._enqueue(key_of(TRIALS, trial) for trial in self._cache.children(TRIALS, namespace, name))
+
+    def _is_new_spec(self, change: Change) -> bool:
+        """Whether a study's change is more than one of our own status writes, of which there is one every second."""
+        meta = change.object["metadata"]
+        key = key_of(STUDIES, change.object)
+        if change.type == "DELETED":
+            self._generations.pop(key, None)
+            return False
+        now = (meta["uid"], meta.get("generation", 0))
+        before, self._generations[key] = self._generations.get(key), now
+        return before != now
 
     def _enqueue(self, keys: Iterable[Key]) -> None:
         for key in keys:
@@ -134,7 +156,6 @@ class Controller:
             after = await reconciler.reconcile(key)
         except (Conflict, NotFound) as error:
             logger.debug("%s %s/%s has moved on: %s", key.resource.kind, key.namespace, key.name, error)
-            await self._refresh(key)
             self.queue.retry(key)
         except StoreError as error:
             logger.warning("%s %s/%s: %s", key.resource.kind, key.namespace, key.name, error)
@@ -146,17 +167,6 @@ class Controller:
             self.queue.succeeded(key)
             if after is not None:
                 self.queue.add_after(key, after)
-
-    async def _refresh(self, key: Key) -> None:
-        """Read what a conflict says we do not know."""
-        try:
-            self._cache.put(key.resource, await self._store.get(*key))
-        except NotFound:
-            known = self._cache.get(key)
-            if known is not None:
-                self._cache.forget(key.resource, known)
-        except StoreError as error:
-            logger.debug("cannot read %s/%s: %s", key.namespace, key.name, error)
 
 
 def _frees_quota(change: Change) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from stepladder.api import names
+from stepladder.control.gpus import gpus_of
 from stepladder.control.pod_builder import TARGET_ANNOTATION
 from stepladder.control.segment_end import interrupted, segment_end, trainer_status
 from stepladder.control.segments import PodView, Stage
@@ -26,6 +27,7 @@ def pod_view(pod: Object, *, exists: bool = True) -> PodView:
         deleting="deletionTimestamp" in meta,
         interrupted=interrupted(pod),
         exists=exists,
+        lingers=end is not None and _lingers(status),
         gpus=gpus_of(pod["spec"]),
         node=pod["spec"].get("nodeName"),
         waiting_for=_waiting_for(status),
@@ -33,14 +35,10 @@ def pod_view(pod: Object, *, exists: bool = True) -> PodView:
     )
 
 
-def gpus_of(spec: dict[str, Any]) -> int:
-    """GPUs that a pod spec asks for; limits count as requests, as Kubernetes has it for extended resources."""
-    total = 0
-    for container in spec.get("containers", []):
-        resources = container.get("resources") or {}
-        wanted = (resources.get("requests") or {}).get(names.GPU_RESOURCE)
-        total += int(wanted or (resources.get("limits") or {}).get(names.GPU_RESOURCE) or 0)
-    return total
+def _lingers(status: dict[str, Any]) -> bool:
+    """Whether other containers run on though the trainer has ended: the pod, and its GPUs, would stay for them."""
+    others = (c for c in status.get("containerStatuses") or [] if c["name"] != names.TRAINER_CONTAINER)
+    return any("running" in c.get("state", {}) for c in others)
 
 
 def _waiting_for(status: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ without last words is judged by what was scraped.
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -14,8 +13,10 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from stepladder.api import names
+from stepladder.api.rounds import MAX_STEPS
 from stepladder.api.trial import Observation
 from stepladder.control.cache import Cache, Key
+from stepladder.control.observing import finite
 from stepladder.control.pod_builder import Carrier
 from stepladder.control.store import PODS
 
@@ -24,7 +25,8 @@ logger = logging.getLogger(__name__)
 SCRAPE_EVERY_SECONDS = 5.0
 SCRAPE_TIMEOUT_SECONDS = 3.0
 SCRAPES_AT_ONCE = 32
-LARGEST_PAGE_BYTES = 4_000_000
+LARGEST_PAGE_BYTES = 1_000_000
+STEPS_KEPT = 10_000
 
 Fetch = Callable[[str], Awaitable[str]]
 
@@ -54,30 +56,54 @@ def parse_evaluations(text: str, metric: str, step_metric: str) -> tuple[Observa
     """Every finite value of `metric`, by step.
 
     A sample with a `step` label says its own step; one without has the step that `step_metric` shows. Raises
-    ValueError where the text is not in Prometheus' format.
+    ValueError where what is said of these two is not in Prometheus' format; all else on the page is not looked at.
     """
     labelled: dict[int, float] = {}
     now: int | None = None
     current: float | None = None
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(_lines_about(text, metric, step_metric)):
         for sample in family.samples:
             if sample.name == metric and "step" in sample.labels:
-                labelled[int(float(sample.labels["step"]))] = sample.value
+                step = _step(sample.labels["step"])
+                if step is not None and (value := finite(sample.value)) is not None:
+                    labelled[step] = value
             elif sample.name == metric:
-                current = sample.value
-            elif sample.name == step_metric and math.isfinite(sample.value):
-                now = int(sample.value)
+                current = finite(sample.value)
+            elif sample.name == step_metric:
+                now = _step(sample.value)
     if current is not None and now is not None:
         labelled.setdefault(now, current)
-    return tuple(Observation(step=s, value=labelled[s]) for s in sorted(labelled) if math.isfinite(labelled[s]))
+    return tuple(Observation(step=s, value=labelled[s]) for s in sorted(labelled))
+
+
+def _lines_about(text: str, *metrics: str) -> str:
+    """The samples of these metrics: parsing a line takes a hundred times as long as looking at how it begins."""
+    beginnings = tuple(f"{metric}{follower}" for metric in metrics for follower in "{ \t")
+    return "\n".join([*(line for line in text.splitlines() if line.lstrip().startswith(beginnings)), ""])
+
+
+def _step(value: str | float) -> int | None:
+    try:
+        step = float(value)
+    except ValueError:
+        return None
+    return int(step) if 0 <= step <= MAX_STEPS else None
 
 
 async def fetch(url: str) -> str:
-    """Read a page. Raises aiohttp.ClientError or TimeoutError."""
+    """Read a page. Raises aiohttp.ClientError, TimeoutError, or ValueError where it is larger than any such page is."""
     timeout = aiohttp.ClientTimeout(total=SCRAPE_TIMEOUT_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
-        response.raise_for_status()
-        page = await response.content.read(LARGEST_PAGE_BYTES)
+    # Not where a redirect points to: that would have the operator read, for a pod, what the pod cannot reach.
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.get(url, allow_redirects=False, raise_for_status=True) as response,
+    ):
+        page = bytearray()
+        async for part in response.content.iter_any():
+            page += part
+            if len(page) > LARGEST_PAGE_BYTES:
+                # Half a page may end in half a number.
+                raise ValueError(f"the page is larger than {LARGEST_PAGE_BYTES} bytes")
         return page.decode("utf-8", errors="replace")
 
 
@@ -98,7 +124,7 @@ class Scraper:
             self._targets[trial] = target
 
     def forget(self, trial: Key) -> None:
-        """Drop a trial that is gone."""
+        """Drop a trial that is over, or gone."""
         self._targets.pop(trial, None)
         self._read.pop(trial, None)
 
@@ -107,23 +133,33 @@ class Scraper:
         return tuple(sorted(self._read.get(trial, {}).values(), key=lambda o: o.step))
 
     async def run(self) -> None:
-        """Poll until cancelled."""
+        """Poll until cancelled: each endpoint by itself, so that those which do not answer keep no other waiting."""
         limit = asyncio.Semaphore(SCRAPES_AT_ONCE)
-        while True:
-            await asyncio.sleep(SCRAPE_EVERY_SECONDS)
-            await asyncio.gather(*(self._poll(trial, target, limit) for trial, target in [*self._targets.items()]))
+        polls: dict[Key, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await asyncio.sleep(SCRAPE_EVERY_SECONDS)
+                polls = {trial: poll for trial, poll in polls.items() if not poll.done()}
+                for trial, target in self._targets.items():
+                    if trial not in polls:
+                        polls[trial] = group.create_task(self._poll(trial, target, limit))
 
     async def _poll(self, trial: Key, target: Target, limit: asyncio.Semaphore) -> None:
         async with limit:
             try:
                 found = parse_evaluations(await self._fetch(target.url), target.metric, target.step_metric)
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever a foreign endpoint says, the others are polled on
                 # A trainer that is starting, or just ending, refuses; what it has to say it says again at the end.
                 logger.debug("no metrics from %s: %s", target.url, error)
                 return
+        if self._targets.get(trial) != target:
+            return  # its pod has ended meanwhile: another may have its address
         known = self._read.setdefault(trial, {})
-        news = [o for o in found if o.step not in known]
+        oldest = min(known) if len(known) >= STEPS_KEPT else -1
+        news = [o for o in found if o.step not in known and o.step > oldest]
         for observation in news:
             known[observation.step] = observation
+        for surplus in sorted(known)[:-STEPS_KEPT]:
+            del known[surplus]
         if news:
             self._on_news(trial)

@@ -4,12 +4,13 @@ Read from the container's terminated state, not from the pod's phase, which lags
 """
 
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from stepladder.api import names
+from stepladder.api.rounds import MAX_STEPS
 from stepladder.api.trial import Checkpoint, EndReason, Observation
+from stepladder.control.observing import finite
 from stepladder.control.store import Object
 
 # The trainer's exit codes (sysexits.h; docs/trainer.md). Whatever is not named here is an unexplained error.
@@ -21,11 +22,21 @@ EXIT_REASONS: Final = {
     75: EndReason.INTERRUPTED,
     78: EndReason.CONFIGURATION_ERROR,
 }
-SIGKILL: Final = 137
-SIGTERM: Final = 143
-# status.reason of pods that the cluster, not the trainer, has ended.
-DISRUPTIONS: Final = {"Evicted", "Preempting", "NodeLost", "NodeShutdown", "Shutdown", "Terminated", "NodeAffinity"}
+# status.reason of pods that the cluster, not the trainer, has ended. DeadlineExceeded is our own interruption, or the
+# template's limit on one pod: both go on from the checkpoint.
+DISRUPTIONS: Final = {
+    "DeadlineExceeded",
+    "Evicted",
+    "NodeAffinity",
+    "NodeLost",
+    "NodeShutdown",
+    "Preempting",
+    "Shutdown",
+    "Terminated",
+}
+INTERRUPTION_SECONDS: Final = 1
 MESSAGE_LIMIT: Final = 1024
+PATH_LIMIT: Final = 1024
 PROVENANCE_LIMIT: Final = 32
 
 
@@ -36,6 +47,7 @@ class SegmentEnd:
     reason: EndReason
     exit_code: int | None = None
     message: str = ""
+    disrupted: bool = False  # somebody or something other than the trainer has ended it
     from_step: int = 0
     to_step: int | None = None  # None: the trainer did not say
     trained_steps: int = 0
@@ -59,22 +71,18 @@ def segment_end(pod: Object) -> SegmentEnd | None:
     container = trainer_status(pod) or {}
     terminated: dict[str, Any] | None = container.get("state", {}).get("terminated")
     if terminated is None:
-        if status.get("phase") not in ("Failed", "Succeeded"):
-            return None
-        # The kubelet never told how the container ended: the node was lost, or the pod evicted before it started.
-        why = status.get("message") or status.get("reason") or "the pod ended without a word of its container"
-        return SegmentEnd(reason=EndReason.DISRUPTED, message=why[:MESSAGE_LIMIT])
-    result = _result(terminated.get("message", ""))
+        return _never_ran(pod) if status.get("phase") in ("Failed", "Succeeded") else None
+    words = terminated.get("message") or ""
+    result = last_words(words)
     code = int(terminated["exitCode"])
     return SegmentEnd(
         reason=_reason(pod, terminated, code),
         exit_code=code,
-        message=str(result.get("message") or terminated.get("message") or terminated.get("reason") or "")[
-            :MESSAGE_LIMIT
-        ],
-        from_step=_int(result.get("fromStep")) or 0,
-        to_step=_int(result.get("step")),
-        trained_steps=_int(result.get("trainedSteps")) or 0,
+        message=_message(words, result) or terminated.get("reason") or "",
+        disrupted=_disrupted(pod),
+        from_step=_step(result.get("fromStep")) or 0,
+        to_step=_step(result.get("step")),
+        trained_steps=_step(result.get("trainedSteps")) or 0,
         observations=_observations(result),
         checkpoint=_checkpoint(result.get("checkpoint"), result.get("step")),
         best_checkpoint=_best_checkpoint(result.get("best")),
@@ -84,16 +92,43 @@ def segment_end(pod: Object) -> SegmentEnd | None:
     )
 
 
+def last_words(message: str) -> dict[str, Any]:
+    """The trainer's result: a termination message that is one JSON object, as docs/trainer.md has it; else nothing.
+
+    The message of a failed container without one is the end of its log (FallbackToLogsOnError), and lines of a log,
+    be they JSON, are no result.
+    """
+    try:
+        parsed = json.loads(message)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _never_ran(pod: Object) -> SegmentEnd:
+    """The pod is over and the kubelet never told how the trainer ended: it was never started, or its node is gone."""
+    status = pod["status"]
+    for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        ended = container.get("state", {}).get("terminated") or {}
+        if ended.get("exitCode") and not _disrupted(pod):
+            said = (ended.get("message") or ended.get("reason") or "")[-MESSAGE_LIMIT // 2 :]
+            message = f"container {container['name']} ended with {ended['exitCode']} before the trainer started: {said}"
+            return SegmentEnd(reason=EndReason.ERROR, exit_code=int(ended["exitCode"]), message=message)
+    why = status.get("message") or status.get("reason") or "the pod ended without a word of its container"
+    return SegmentEnd(reason=EndReason.DISRUPTED, message=why[:MESSAGE_LIMIT], disrupted=True)
+
+
 def _reason(pod: Object, terminated: dict[str, Any], code: int) -> EndReason:
     if terminated.get("reason") == "OOMKilled":
         return EndReason.OUT_OF_MEMORY
     if terminated.get("reason") in ("StartError", "ContainerCannotRun"):
         return EndReason.CONFIGURATION_ERROR  # the image has no such command, or it cannot be run
+    if terminated.get("reason") == "ContainerStatusUnknown":
+        return EndReason.DISRUPTED  # the node went away and came back: its exit code is the kubelet's guess
     if code in EXIT_REASONS:
         return EXIT_REASONS[code]
-    if code in (SIGKILL, SIGTERM) and _disrupted(pod):
-        return EndReason.DISRUPTED
-    return EndReason.ERROR
+    # Images that know nothing of exit code 75 end in any way when they are told to.
+    return EndReason.DISRUPTED if _disrupted(pod) else EndReason.ERROR
 
 
 def _disrupted(pod: Object) -> bool:
@@ -107,41 +142,47 @@ def _disrupted(pod: Object) -> bool:
 
 
 def interrupted(pod: Object) -> bool:
-    """Whether we have asked the pod to end."""
-    return "activeDeadlineSeconds" in pod["spec"]
+    """Whether we have asked the pod to end. A deadline of the template's own is another one."""
+    deadline: int | None = pod["spec"].get("activeDeadlineSeconds")
+    return deadline == INTERRUPTION_SECONDS
 
 
-def _result(message: str) -> dict[str, Any]:
-    """The trainer's final line: the last line of the termination message that is a JSON object."""
-    for line in reversed(message.strip().splitlines()):
-        try:
-            parsed = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(parsed, dict):
-            return parsed
-    return {}
+def _message(words: str, result: dict[str, Any]) -> str:
+    """What the trainer said. Where it is no last word but the end of a log, the end of that says most."""
+    told = result.get("message")
+    if result:
+        return _text(told)[:MESSAGE_LIMIT] if isinstance(told, str) else ""
+    return _text(words)[-MESSAGE_LIMIT:]
 
 
-def _int(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and math.isfinite(value) and value >= 0 else None
+def _text(value: object) -> str:
+    """As a string that UTF-8 can carry: JSON can say half of a surrogate pair."""
+    return str(value).encode(errors="replace").decode()
+
+
+def _step(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_STEPS:
+        return None
+    return int(value)
 
 
 def _observations(result: dict[str, Any]) -> tuple[Observation, ...]:
     """Every finite evaluation that the message carries, once per step, by step."""
-    pairs = [tuple(p) for p in result.get("evaluations") or [] if isinstance(p, list) and len(p) == 2]
-    pairs.append((result.get("step"), result.get("value")))
+    evaluations = result.get("evaluations")
+    pairs = [p for p in evaluations if isinstance(p, list) and len(p) == 2] if isinstance(evaluations, list) else []
     found: dict[int, float] = {}
-    for step, value in pairs:
-        number = _int(step)
-        if number is not None and isinstance(value, int | float) and math.isfinite(value):
-            found.setdefault(number, float(value))
+    for step, value in [*pairs, (result.get("step"), result.get("value"))]:
+        number, objective = _step(step), finite(value)
+        if number is not None and objective is not None:
+            found.setdefault(number, objective)
     return tuple(Observation(step=step, value=found[step]) for step in sorted(found))
 
 
 def _checkpoint(path: object, step: object) -> Checkpoint | None:
-    number = _int(step)
-    return Checkpoint(path=path, step=number) if isinstance(path, str) and path and number is not None else None
+    number = _step(step)
+    if not isinstance(path, str) or not 0 < len(path) <= PATH_LIMIT or number is None:
+        return None
+    return Checkpoint(path=_text(path), step=number)
 
 
 def _best_checkpoint(best: object) -> Checkpoint | None:
@@ -151,4 +192,4 @@ def _best_checkpoint(best: object) -> Checkpoint | None:
 def _provenance(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
-    return {str(k): str(v)[:256] for k, v in list(value.items())[:PROVENANCE_LIMIT] if v is not None}
+    return {_text(k): _text(v)[:256] for k, v in list(value.items())[:PROVENANCE_LIMIT] if v is not None}

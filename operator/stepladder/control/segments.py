@@ -61,6 +61,7 @@ class PodView:
     end: SegmentEnd | None = None
     deleting: bool = False
     interrupted: bool = False
+    lingers: bool = False  # the trainer has ended, another container runs on
     exists: bool = True  # False: it is gone, and this is how it last was
     gpus: int = 0
     node: str | None = None
@@ -110,16 +111,15 @@ def decide(situation: Situation) -> Decision:
     if status.outcome is None and spec.desired is Desired.STOP and not live:
         status = status.model_copy(update={"outcome": spec.stop_reason or Outcome.STOPPED})
     interrupt = [p.name for p in live if not wanted and p.stage is Stage.RUNNING and not (p.interrupted or p.deleting)]
+    interrupt += [p.name for p in situation.pods if p.exists and p.lingers and not (p.interrupted or p.deleting)]
     delete = [p.name for p in live if not wanted and p.stage is Stage.WAITING and not p.deleting]
     delete += [p.name for p in situation.pods if p.exists and not p.deleting and _disposable(situation, status, p)]
-    if overdue is not None:
-        delete.append(overdue.name)
 
     create, requeue = None, None
     if wanted and not live and not reached(spec, status):
         wait = _seconds_until(status.retry_not_before, situation.now)
         create, requeue = (status.attempt_count + 1, None) if wait <= 0 else (None, wait)
-    waiting = [p for p in live if p.stage is Stage.WAITING]
+    waiting = [p for p in live if p.stage is Stage.WAITING and not p.deleting]
     if waiting:
         requeue = _deadline_left(situation, waiting[0])
     pod = live[0] if live else None
@@ -132,7 +132,7 @@ def decide(situation: Situation) -> Decision:
     )
     return Decision(
         status=status,
-        interrupt=tuple(interrupt),
+        interrupt=tuple(name for name in interrupt if name not in delete),
         delete=tuple(dict.fromkeys(delete)),
         create=create,
         requeue_after=requeue,
@@ -167,14 +167,8 @@ def _record(situation: Situation, status: TrialStatus, pod: PodView, end: Segmen
     status = _with_observations(status, end.observations, spec, situation.direction)
     to_step = end.to_step if end.to_step is not None else max((o.step for o in status.observations), default=0)
     reason, message = end.reason, end.message
-    if reason is EndReason.COMPLETED and to_step < pod.target_steps:
-        reason, message = EndReason.ERROR, f"the trainer ended at step {to_step}, before step {pod.target_steps}"
-    elif reason is EndReason.COMPLETED and not any(o.step == pod.target_steps for o in status.observations):
-        reason = EndReason.CONFIGURATION_ERROR
-        message = (
-            f"the trainer reached step {to_step} but reported no finite {situation.metric} there: "
-            "check objective.metric against what the trainer reports"
-        )
+    if reason is EndReason.COMPLETED and not any(o.step == pod.target_steps for o in status.observations):
+        reason, message = _incomplete(situation.metric, pod.target_steps, to_step, end)
     gpu_seconds = pod.gpus * seconds_between(end.started_at, end.ended_at)
     attempt = Attempt(
         number=pod.attempt,
@@ -193,11 +187,9 @@ def _record(situation: Situation, status: TrialStatus, pod: PodView, end: Segmen
     not_before = None
     if reason in RETRIED:
         retries += 1
-        delay = min(FIRST_RETRY_SECONDS * 2 ** min(retries - 1, 16), LONGEST_RETRY_SECONDS)
-        not_before = to_wire(from_wire(attempt.ended_at) + timedelta(seconds=delay))
+        not_before = _later(situation, attempt, retries - 1)
     elif (fruitless := _fruitless(status, attempt)) > FREE_DISRUPTIONS:
-        delay = min(FIRST_RETRY_SECONDS * 2 ** min(fruitless - FREE_DISRUPTIONS, 16), LONGEST_RETRY_SECONDS)
-        not_before = to_wire(from_wire(attempt.ended_at) + timedelta(seconds=delay))
+        not_before = _later(situation, attempt, fruitless - FREE_DISRUPTIONS)
     outcome = status.outcome or OUTCOMES.get(reason)
     if outcome is None and retries > situation.policy.max_retries:
         outcome = Outcome.FAILED
@@ -221,6 +213,30 @@ def _record(situation: Situation, status: TrialStatus, pod: PodView, end: Segmen
             }
         ),
         attempt,
+    )
+
+
+def _later(situation: Situation, attempt: Attempt, doublings: int) -> str:
+    """When to try again. A node's clock may be ahead of ours, so an end in the future counts as now."""
+    delay = min(FIRST_RETRY_SECONDS * 2 ** min(doublings, 16), LONGEST_RETRY_SECONDS)
+    return to_wire(min(from_wire(attempt.ended_at), situation.now) + timedelta(seconds=delay))
+
+
+def _incomplete(metric: str, target: int, to_step: int, end: SegmentEnd) -> tuple[EndReason, str]:
+    """What an exit with 0 means that left no objective at the target."""
+    if end.disrupted and to_step < target:
+        return EndReason.DISRUPTED, f"the trainer was told to end, and did so at step {to_step}"
+    if end.to_step is None:
+        return EndReason.CONFIGURATION_ERROR, (
+            f"the trainer exited with 0 but left no termination message, and no finite {metric} at step {target} was "
+            f"scraped (the last step seen is {to_step}): let it write the message, or serve {metric} at step {target} "
+            "for some seconds before it exits (docs/trainer.md)"
+        )
+    if to_step < target:
+        return EndReason.ERROR, f"the trainer ended at step {to_step}, before step {target}"
+    return EndReason.CONFIGURATION_ERROR, (
+        f"the trainer reached step {to_step} but reported no finite {metric} at step {target}: "
+        "check objective.metric against what the trainer reports"
     )
 
 
@@ -256,8 +272,12 @@ def _with_observations(
 
 
 def _disposable(situation: Situation, status: TrialStatus, pod: PodView) -> bool:
-    """Whether a recorded pod may go, by the study's policy."""
-    if pod.attempt > status.attempt_count or pod.end is None or situation.retention is PodRetention.ALL:
+    """Whether a recorded pod may go: by the study's policy, and always if it was given up before it ended."""
+    if pod.attempt > status.attempt_count:
+        return False
+    if pod.end is None:
+        return True
+    if situation.retention is PodRetention.ALL:
         return False
     return situation.retention is PodRetention.NONE or pod.end.reason in ORDINARY
 

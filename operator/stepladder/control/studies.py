@@ -14,17 +14,17 @@ from stepladder.control.events import EventRecorder, Happening
 from stepladder.control.histories import histories, history
 from stepladder.control.ownership import owns
 from stepladder.control.scraping import Scraper
+from stepladder.control.specs import Specs
 from stepladder.control.store import CLAIMS, STUDIES, TRIALS, AlreadyExists, NotFound, Object
 from stepladder.control.study_status import NOTHING_PLANNED, Circumstances, describe_study
 from stepladder.control.suggestions import Suggestions
 from stepladder.control.trial_builder import build_trial, trial_name
-from stepladder.control.trial_view import trial_view
+from stepladder.control.trial_view import TrialViews
 from stepladder.control.writes import Writer
 from stepladder.engine.actions import Action, Plan, Promote, SetDesired, Start, Stop
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
 from stepladder.engine.ranking import incumbent
-from stepladder.engine.validation import examine
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class StudyReconciler:
         self,
         cache: Cache,
         writer: Writer,
+        specs: Specs,
         suggestions: Suggestions,
         scraper: Scraper,
         events: EventRecorder,
@@ -48,20 +49,23 @@ class StudyReconciler:
     ) -> None:
         self._cache = cache
         self._writer = writer
+        self._specs = specs
         self._suggestions = suggestions
-        self._scraper = scraper
+        self._views = TrialViews(scraper.observations)
         self._events = events
         self._clock = clock
-        self._last_write: dict[str, str] = {}
-        self._claims_seen: set[Key] = set()
+        self._last_write: dict[Key, str] = {}
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; the seconds after which another is due, if any. Raises StoreError to be retried."""
         study = self._cache.get(key)
+        if study is None:
+            self._forget(key)
         if study is None or "deletionTimestamp" in study["metadata"]:
             return None
         old = TuningStudyStatus.model_validate(study.get("status", {}))
-        spec, problem = _accept(study)
+        reading = self._specs.of(study)
+        spec, problem = reading.spec, reading.problem
         if spec is None or problem:
             await self._write_status(study, old, spec, self._circumstances(study, problem=problem))
             return None
@@ -76,6 +80,9 @@ class StudyReconciler:
             seen = self._observe(study, spec, old)
         for found in histories(study, spec, seen.trials):
             self._suggestions.mirror(key, found)
+        if failure := self._suggestions.failure(key):
+            hindrance = "StorageUnavailable", f"the Optuna storage refuses: {failure}"
+            requeue = STORAGE_RETRY_SECONDS
         given = self._circumstances(study, trials=seen.trials, plan=planned, spec=spec, hindrance=hindrance)
         wait = await self._write_status(study, old, spec, given)
         deadline = spec.budget.active_deadline_seconds
@@ -83,22 +90,29 @@ class StudyReconciler:
         return min((s for s in (requeue, wait, left) if s is not None and s > 0), default=None)
 
     def _observe(self, study: Object, spec: TuningStudySpec, old: TuningStudyStatus) -> Observed:
-        views = [
-            trial_view(t, self._scraper.observations(key_of(TRIALS, t)))
-            for t in self._cache.children(TRIALS, study["metadata"]["namespace"], study["metadata"]["name"])
+        key = key_of(STUDIES, study)
+        trials = (
+            t
+            for t in self._cache.children(TRIALS, key.namespace, key.name)
             if owns(study, t) and "deletionTimestamp" not in t["metadata"]
-        ]
+        )
         return Observed(
             spec=spec,
-            trials=tuple(sorted(views, key=lambda view: view.number)),
+            trials=self._views.of(key, trials),
             elapsed_seconds=seconds_between(old.start_time, to_wire(self._clock.now())),
             finished=old.completion_time is not None,
         )
 
+    def _forget(self, key: Key) -> None:
+        self._specs.forget(key)
+        self._suggestions.forget(key)
+        self._views.forget(key)
+        self._last_write.pop(key, None)
+
     async def _missing_claim(self, study: Object, spec: TuningStudySpec, seen: Observed) -> tuple[str, str] | None:
         """A claim that is not there would leave every pod waiting: say so before anything is spent."""
         claim = spec.trainer.checkpoints.persistent_volume_claim
-        if claim is None or seen.trials:
+        if claim is None or seen.trials or seen.finished:
             return None
         namespace = study["metadata"]["namespace"]
         try:
@@ -120,9 +134,6 @@ class StudyReconciler:
             if isinstance(action, Start):
                 parameters = self._parameters(study, spec, seen.trials, action)
                 if parameters is None:
-                    if key in self._suggestions.failures:
-                        message = f"the Optuna storage refuses: {self._suggestions.failures[key]}"
-                        return ("StorageUnavailable", message), STORAGE_RETRY_SECONDS
                     break  # reconciled again when the proposal is there
                 if not await self._start(study, action, parameters):
                     name = trial_name(study["metadata"]["name"], action.number)
@@ -150,9 +161,8 @@ class StudyReconciler:
         try:
             await self._writer.create(TRIALS, manifest)
         except AlreadyExists:
-            found = await self._writer.store.get(TRIALS, key.namespace, key.name)
-            self._cache.put(TRIALS, found)
-            return owns(study, found)
+            found = await self._writer.refresh(key)
+            return found is None or owns(study, found)
         return True
 
     async def _steer(self, study: Key, trials: dict[str, TrialView], action: Action) -> None:
@@ -203,21 +213,15 @@ class StudyReconciler:
         new = describe_study(spec, old, given)
         if new == old:
             return None
-        uid, now = study["metadata"]["uid"], to_wire(given.now)
-        waited = seconds_between(self._last_write.get(uid), now)
-        if new.conditions == old.conditions and uid in self._last_write and waited < STATUS_EVERY_SECONDS:
+        key, now = key_of(STUDIES, study), to_wire(given.now)
+        waited = seconds_between(self._last_write.get(key), now)
+        if new.conditions == old.conditions and key in self._last_write and waited < STATUS_EVERY_SECONDS:
             return STATUS_EVERY_SECONDS - waited
-        written = await self._writer.replace_status(key_of(STUDIES, study), new.wire(), base=study)
-        self._last_write[uid] = now
+        written = await self._writer.replace_status(key, new.wire(), base=study)
+        self._last_write[key] = now
         for happening in _happenings(old, new):
             await self._events.record(written, happening)
         return None
-
-
-def _accept(study: Object) -> tuple[TuningStudySpec | None, tuple[str, str] | None]:
-    """The spec, and why it cannot be run if it cannot."""
-    spec, found = examine(study["spec"])
-    return spec, ("InvalidSpec", "; ".join(map(str, found))) if found else None
 
 
 def _happenings(old: TuningStudyStatus, new: TuningStudyStatus) -> Iterator[Happening]:

@@ -40,11 +40,12 @@ class Circumstances:
 
 
 def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: Circumstances) -> TuningStudyStatus:
-    """The study's new status."""
-    finished = old.completion_time is not None
+    """The study's new status. One that has finished keeps its results, whatever becomes of its spec and its trials."""
+    if old.completion_time is not None:
+        return _afterwards(old, given)
     verdict = None if given.problem else given.plan.verdict
     conditions = old.conditions
-    for kind, value, reason, message in _conditions(spec, old, given):
+    for kind, value, reason, message in _conditions(spec, given):
         conditions = put(conditions, condition(kind, value, reason, message, given.generation, given.now))
     phase = next(c.reason for c in conditions if c.type == ConditionType.PROGRESSING)
     update: dict[str, object] = {
@@ -52,7 +53,7 @@ def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: 
         "conditions": conditions,
         "phase": phase,
         "start_time": old.start_time or (None if given.problem else to_wire(given.now)),
-        "completion_time": old.completion_time or (to_wire(given.now) if verdict else None),
+        "completion_time": to_wire(given.now) if verdict else None,
     }
     if spec is not None and not given.problem:
         counts = count(given.trials)
@@ -67,7 +68,17 @@ def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: 
             "full_training_steps": full_training_steps(given.trials),
             "gpu_seconds": sum(t.gpu_seconds for t in given.trials),
         }
-    return old if finished and not _changed(old, update) else old.model_copy(update=update)
+    return old.model_copy(update=update)
+
+
+def _afterwards(old: TuningStudyStatus, given: Circumstances) -> TuningStudyStatus:
+    """The status of a study that has finished: what is true of a spec that was changed since."""
+    succeeded = next(c for c in old.conditions if c.type == ConditionType.SUCCEEDED)
+    if given.generation == old.observed_generation or given.generation == succeeded.observed_generation:
+        return old
+    message = "the study has finished: what is changed in its spec now has no effect, apply another study for it"
+    accepted = condition(ConditionType.ACCEPTED, "True", "Finished", message, given.generation, given.now)
+    return old.model_copy(update={"observed_generation": given.generation, "conditions": put(old.conditions, accepted)})
 
 
 def count(trials: Iterable[TrialView]) -> TrialCounts:
@@ -122,9 +133,7 @@ def _rounds(spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterable[Roun
         )
 
 
-def _conditions(
-    spec: TuningStudySpec | None, old: TuningStudyStatus, given: Circumstances
-) -> Iterable[tuple[ConditionType, Status, str, str]]:
+def _conditions(spec: TuningStudySpec | None, given: Circumstances) -> Iterable[tuple[ConditionType, Status, str, str]]:
     if given.problem:
         reason, message = given.problem
         yield ConditionType.ACCEPTED, "False", reason, message
@@ -137,23 +146,22 @@ def _conditions(
     yield ConditionType.ACCEPTED, "True", "Valid", ""
     verdict = given.plan.verdict
     suspended = spec is not None and spec.suspend and verdict is None
-    if old.completion_time is None:
-        if verdict is not None:
-            value: Status = "True" if verdict.succeeded else "False"
-            phase = "Succeeded" if verdict.succeeded else "Failed"
-            yield ConditionType.SUCCEEDED, value, verdict.reason, verdict.message
-            yield ConditionType.PROGRESSING, "False", phase, verdict.message
-        else:
-            yield ConditionType.SUCCEEDED, "Unknown", "NotFinished", ""
-            phase = "Suspended" if suspended else "Running"
-            yield ConditionType.PROGRESSING, "False" if suspended else "True", phase, f"round {given.plan.round}"
-        spent = given.plan.budget_exhausted
-        yield (
-            ConditionType.BUDGET_EXHAUSTED,
-            "True" if spent else "False",
-            "BudgetExhausted" if spent else "WithinBudget",
-            spent,
-        )
+    if verdict is not None:
+        value: Status = "True" if verdict.succeeded else "False"
+        phase = "Succeeded" if verdict.succeeded else "Failed"
+        yield ConditionType.SUCCEEDED, value, verdict.reason, verdict.message
+        yield ConditionType.PROGRESSING, "False", phase, verdict.message
+    else:
+        yield ConditionType.SUCCEEDED, "Unknown", "NotFinished", ""
+        phase = "Suspended" if suspended else "Running"
+        yield ConditionType.PROGRESSING, "False" if suspended else "True", phase, f"round {given.plan.round}"
+    spent = given.plan.budget_exhausted
+    yield (
+        ConditionType.BUDGET_EXHAUSTED,
+        "True" if spent else "False",
+        "BudgetExhausted" if spent else "WithinBudget",
+        spent,
+    )
     waiting = sum(t.waits_for_quota and t.active and not t.has_pod for t in given.trials)
     yield (
         ConditionType.QUOTA_EXCEEDED,
@@ -164,7 +172,3 @@ def _conditions(
     yield ConditionType.SUSPENDED, "True" if suspended else "False", "Asked" if suspended else "NotAsked", ""
     reason, message = given.hindrance or ("AsExpected", "")
     yield ConditionType.DEGRADED, "True" if given.hindrance else "False", reason, message
-
-
-def _changed(old: TuningStudyStatus, update: dict[str, object]) -> bool:
-    return any(getattr(old, field) != value for field, value in update.items())

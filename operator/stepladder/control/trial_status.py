@@ -1,12 +1,14 @@
 """A trial's conditions and phase, from what was decided. Pure."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from stepladder.api.conditions import Condition, ConditionType, Status, put
+from stepladder.api.conditions import Condition, ConditionType, Status, find, is_true, put
 from stepladder.api.trial import Desired, Outcome, TrialStatus
 from stepladder.control.clock import to_wire
 from stepladder.control.segments import Decision, Situation, Stage, reached
 
+PENDING = "Pending"
 ENDINGS = {
     Outcome.COMPLETED: "trained to the end of its ladder",
     Outcome.PRUNED: "others were better at this rung; its checkpoint is kept",
@@ -14,19 +16,38 @@ ENDINGS = {
 }
 
 
-def describe(situation: Situation, decision: Decision, *, quota_shortage: str, generation: int) -> TrialStatus:
+@dataclass(frozen=True)
+class Hindrance:
+    """Why a pod that should be there cannot be made yet."""
+
+    message: str
+    quota: bool = False  # a quota is the reason: waited for, and never an error
+
+
+def hindrance(status: TrialStatus) -> Hindrance | None:
+    """The hindrance that a status tells of."""
+    progressing = find(status.conditions, ConditionType.PROGRESSING)
+    if status.phase != PENDING or progressing is None or not progressing.message:
+        return None
+    return Hindrance(progressing.message, quota=is_true(status.conditions, ConditionType.QUOTA_EXCEEDED))
+
+
+def describe(
+    situation: Situation, decision: Decision, *, generation: int, hindrance: Hindrance | None = None
+) -> TrialStatus:
     """The decided status with its conditions, phase and observedGeneration."""
     status = decision.status
-    phase, message = _phase(situation, decision, quota_shortage)
+    phase, message = _phase(situation, decision, hindrance)
+    waits = phase == PENDING and hindrance is not None and hindrance.quota
     running = phase in ("Running", "Starting")
     found: list[tuple[ConditionType, Status, str, str]] = [
         (ConditionType.PROGRESSING, "True" if running else "False", phase, message),
         (ConditionType.SUCCEEDED, *_succeeded(status, message)),
         (
             ConditionType.QUOTA_EXCEEDED,
-            "True" if phase == "Pending" and quota_shortage else "False",
-            "QuotaExceeded" if phase == "Pending" and quota_shortage else "WithinQuota",
-            quota_shortage if phase == "Pending" else "",
+            "True" if waits else "False",
+            "QuotaExceeded" if waits else "WithinQuota",
+            message if waits else "",
         ),
     ]
     conditions = status.conditions
@@ -55,7 +76,7 @@ def _succeeded(status: TrialStatus, message: str) -> tuple[Status, str, str]:
     return ("True" if status.outcome is Outcome.COMPLETED else "False"), status.outcome.value, message
 
 
-def _phase(situation: Situation, decision: Decision, quota_shortage: str) -> tuple[str, str]:
+def _phase(situation: Situation, decision: Decision, hindrance: Hindrance | None) -> tuple[str, str]:
     spec, status = situation.spec, decision.status
     last = status.attempts[-1] if status.attempts else None
     if status.outcome is not None:
@@ -71,4 +92,4 @@ def _phase(situation: Situation, decision: Decision, quota_shortage: str) -> tup
         return "AtRung", f"waits at step {spec.target_steps} for the others of its rung"
     if status.retry_not_before and decision.create is None:
         return "BackingOff", f"retried at {status.retry_not_before}: {last.message if last else ''}"
-    return "Pending", quota_shortage
+    return PENDING, hindrance.message if hindrance else ""

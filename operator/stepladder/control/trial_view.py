@@ -1,19 +1,55 @@
 """From a Trial's JSON to what the engine sees of it."""
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Callable, Iterable
 
 from stepladder.api.conditions import ConditionType, is_true
 from stepladder.api.trial import Desired, Observation, Outcome, TrialSpec, TrialStatus
-from stepladder.control.store import Object
+from stepladder.control.cache import Key
+from stepladder.control.store import TRIALS, Object
 from stepladder.engine.observed import TrialView
 
+Scraped = Callable[[Key], Iterable[Observation]]
 
-def trial_view(trial: Object, scraped: Iterable[Observation] = ()) -> TrialView:
-    """What the engine sees of a Trial; `scraped` is what its status may not hold yet."""
+
+class TrialViews:
+    """The views of each study's trials, each version of a trial read once: of thousands, one has changed."""
+
+    def __init__(self, scraped: Scraped) -> None:
+        """`scraped`: what was read of a trial's metrics, which its status may not hold yet."""
+        self._scraped = scraped
+        self._known: dict[Key, dict[str, tuple[str, TrialView]]] = {}
+
+    def of(self, study: Key, trials: Iterable[Object]) -> tuple[TrialView, ...]:
+        """The views of all trials of a study, by number."""
+        known = self._known.get(study, {})
+        now: dict[str, tuple[str, TrialView]] = {}
+        for trial in trials:
+            uid, version = trial["metadata"]["uid"], trial["metadata"]["resourceVersion"]
+            found = known.get(uid)
+            now[uid] = found if found is not None and found[0] == version else (version, trial_view(trial))
+        self._known[study] = now
+        views = (self._with_scraped(study, view) for _, view in now.values())
+        return tuple(sorted(views, key=lambda view: view.number))
+
+    def forget(self, study: Key) -> None:
+        """Drop a study that is gone."""
+        self._known.pop(study, None)
+
+    def _with_scraped(self, study: Key, view: TrialView) -> TrialView:
+        # What counts in the end is what the status holds: the same after a restart, which knows no scrapes.
+        if view.outcome is not None:
+            return view
+        scraped = self._scraped(Key(TRIALS, study.namespace, view.name))
+        # A segment is over when its end is recorded, not when its last value is seen.
+        curve = {o.step: o.value for o in scraped if o.step < view.target_steps and o.step not in view.results}
+        return dataclasses.replace(view, results=curve | dict(view.results)) if curve else view
+
+
+def trial_view(trial: Object) -> TrialView:
+    """What the engine sees of a Trial."""
     spec = TrialSpec.model_validate(trial["spec"])
     status = TrialStatus.model_validate(trial.get("status", {}))
-    results = {o.step: o.value for o in scraped if o.step < spec.target_steps}
-    results |= {o.step: o.value for o in status.observations}
     return TrialView(
         name=trial["metadata"]["name"],
         number=spec.number,
@@ -28,7 +64,7 @@ def trial_view(trial: Object, scraped: Iterable[Observation] = ()) -> TrialView:
         outcome=status.outcome,
         stopping=(spec.stop_reason or Outcome.STOPPED) if spec.desired is Desired.STOP else None,
         steps=status.steps,
-        results=results,
+        results={o.step: o.value for o in status.observations},
         best=status.best,
         has_pod=status.pod is not None,
         waits_for_quota=is_true(status.conditions, ConditionType.QUOTA_EXCEEDED),
