@@ -77,7 +77,7 @@ class StudyReconciler:
         else:
             planned = plan(seen)
             hindrance, requeue = await self._apply(study, spec, seen, planned)
-            seen = self._observe(study, spec, old)
+            seen = self._observe(study, spec, old) if planned.actions else seen
         for found in histories(study, spec, seen.trials):
             self._suggestions.mirror(key, found)
         if failure := self._suggestions.failure(key):
@@ -90,15 +90,10 @@ class StudyReconciler:
         return min((s for s in (requeue, wait, left) if s is not None and s > 0), default=None)
 
     def _observe(self, study: Object, spec: TuningStudySpec, old: TuningStudyStatus) -> Observed:
-        key = key_of(STUDIES, study)
-        trials = (
-            t
-            for t in self._cache.children(TRIALS, key.namespace, key.name)
-            if owns(study, t) and "deletionTimestamp" not in t["metadata"]
-        )
+        meta = study["metadata"]
         return Observed(
             spec=spec,
-            trials=self._views.of(key, trials),
+            trials=self._views.of(study, self._cache.children(TRIALS, meta["namespace"], meta["name"])),
             elapsed_seconds=seconds_between(old.start_time, to_wire(self._clock.now())),
             finished=old.completion_time is not None,
         )
@@ -198,6 +193,7 @@ class StudyReconciler:
             plan=plan,
             problem=problem,
             hindrance=hindrance,
+            best=best,
             best_checkpoint=self._checkpoint(study, best) if best else None,
         )
 

@@ -36,7 +36,8 @@ class Circumstances:
     plan: Plan = NOTHING_PLANNED
     problem: tuple[str, str] | None = None  # reason and message of a spec that cannot be run
     hindrance: tuple[str, str] | None = None  # reason and message of what keeps it from running well
-    best_checkpoint: Checkpoint | None = None  # of the incumbent
+    best: TrialView | None = None  # the incumbent
+    best_checkpoint: Checkpoint | None = None
 
 
 def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: Circumstances) -> TuningStudyStatus:
@@ -63,7 +64,7 @@ def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: 
             "rounds": tuple(_rounds(spec, given.trials)),
             "trials": counts,
             "progress": f"{counts.running}/{_done(counts)}/{planned}",
-            "best": best_of(spec, given.trials, given.best_checkpoint),
+            "best": best_trial(given.best, given.best_checkpoint),
             "trained_steps": sum(t.trained_steps for t in given.trials),
             "full_training_steps": full_training_steps(given.trials),
             "gpu_seconds": sum(t.gpu_seconds for t in given.trials),
@@ -102,9 +103,8 @@ def planned_trials(spec: TuningStudySpec) -> dict[str, int]:
     return {r.name: (r.trials or (r.from_.best if r.from_ else 0)) * r.repeats for r in spec.rounds}
 
 
-def best_of(spec: TuningStudySpec, trials: Sequence[TrialView], checkpoint: Checkpoint | None) -> BestTrial | None:
-    """The incumbent, for people."""
-    best = incumbent(spec, trials)
+def best_trial(best: TrialView | None, checkpoint: Checkpoint | None = None) -> BestTrial | None:
+    """An incumbent, for people."""
     if best is None or best.best is None:
         return None
     return BestTrial(
@@ -128,7 +128,7 @@ def _rounds(spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterable[Roun
             name=round_.name,
             planned=planned[round_.name],
             trials=count(of_round),
-            best=best_of(spec, of_round, None),
+            best=best_trial(incumbent(spec, of_round)),
             spread=spread(spec.objective.direction, of_round),
         )
 

@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 from stepladder.api.conditions import ConditionType, is_true
 from stepladder.api.trial import Desired, Observation, Outcome, TrialSpec, TrialStatus
-from stepladder.control.cache import Key
-from stepladder.control.store import TRIALS, Object
+from stepladder.control.cache import Key, key_of
+from stepladder.control.ownership import owns
+from stepladder.control.store import STUDIES, TRIALS, Object
 from stepladder.engine.observed import TrialView
 
 Scraped = Callable[[Key], Iterable[Observation]]
@@ -18,19 +20,22 @@ class TrialViews:
     def __init__(self, scraped: Scraped) -> None:
         """`scraped`: what was read of a trial's metrics, which its status may not hold yet."""
         self._scraped = scraped
-        self._known: dict[Key, dict[str, tuple[str, TrialView]]] = {}
+        self._known: dict[Key, dict[str, tuple[str, TrialView | None]]] = {}
 
-    def of(self, study: Key, trials: Iterable[Object]) -> tuple[TrialView, ...]:
-        """The views of all trials of a study, by number."""
-        known = self._known.get(study, {})
-        now: dict[str, tuple[str, TrialView]] = {}
-        for trial in trials:
+    def of(self, study: Object, labelled: Iterable[Object]) -> tuple[TrialView, ...]:
+        """The views of the study's trials, by number; of the objects with its label those that it owns, and stay."""
+        key = key_of(STUDIES, study)
+        known = self._known.get(key, {})
+        now: dict[str, tuple[str, TrialView | None]] = {}
+        for trial in labelled:
             uid, version = trial["metadata"]["uid"], trial["metadata"]["resourceVersion"]
             found = known.get(uid)
-            now[uid] = found if found is not None and found[0] == version else (version, trial_view(trial))
-        self._known[study] = now
-        views = (self._with_scraped(study, view) for _, view in now.values())
-        return tuple(sorted(views, key=lambda view: view.number))
+            if found is None or found[0] != version:
+                found = (version, trial_view(trial) if _belongs(study, trial) else None)
+            now[uid] = found
+        self._known[key] = now
+        views = [self._with_scraped(key, view) if view.has_pod else view for _, view in now.values() if view]
+        return tuple(sorted(views, key=attrgetter("number")))
 
     def forget(self, study: Key) -> None:
         """Drop a study that is gone."""
@@ -38,12 +43,14 @@ class TrialViews:
 
     def _with_scraped(self, study: Key, view: TrialView) -> TrialView:
         # What counts in the end is what the status holds: the same after a restart, which knows no scrapes.
-        if view.outcome is not None:
-            return view
         scraped = self._scraped(Key(TRIALS, study.namespace, view.name))
         # A segment is over when its end is recorded, not when its last value is seen.
         curve = {o.step: o.value for o in scraped if o.step < view.target_steps and o.step not in view.results}
         return dataclasses.replace(view, results=curve | dict(view.results)) if curve else view
+
+
+def _belongs(study: Object, trial: Object) -> bool:
+    return owns(study, trial) and "deletionTimestamp" not in trial["metadata"]
 
 
 def trial_view(trial: Object) -> TrialView:
