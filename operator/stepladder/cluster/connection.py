@@ -1,21 +1,19 @@
 """How the operator reaches the API server: with its pod's service account, or with a kubeconfig outside a cluster."""
 
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+import aiohttp
 import kopf
 from kubernetes.aio import client
 from kubernetes.aio import config as kubernetes_config
+from kubernetes.aio.client.rest import RESTClientObject
 
 # The client library has no types worth the name: a Configuration or an ApiClient is Any from here on.
 Configuration = Any
 ApiClient = Any
 _config: Any = kubernetes_config
-
-# Tokens bound to a pod rotate within the hour, and kopf reads them only when it logs in.
-LOGIN_LIFETIME: Final = timedelta(minutes=10)
 
 
 async def configure(kubeconfig: Path | None = None) -> Configuration:
@@ -43,19 +41,21 @@ def api_client(configuration: Configuration) -> ApiClient:
     return made
 
 
-async def login(configuration: Configuration, now: datetime | None = None) -> kopf.ConnectionInfo:
-    """The same credentials in kopf's words, to be asked for again after `LOGIN_LIFETIME`."""
-    scheme, _, token = (await configuration.get_api_key_with_prefix("BearerToken") or "").partition(" ")
-    return kopf.ConnectionInfo(
-        server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
-        username=configuration.username or None,
-        password=configuration.password or None,
-        scheme=scheme if token else None,
-        token=token or scheme or None,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-        trust_env=True,  # as the client library does
-        expiration=(now or datetime.now(UTC)) + LOGIN_LIFETIME,
+async def login(configuration: Configuration) -> kopf.AiohttpSession:
+    """The same connection for kopf, which closes it; to be called in kopf's event loop.
+
+    Every request asks for the token anew. The other way, credentials that expire, would have kopf close the connections
+    of all watches at once, and some of the requests under way then end the process.
+    """
+
+    async def authorize(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        credentials = (await configuration.auth_settings()).get("BearerToken")
+        if credentials:
+            request.headers["Authorization"] = credentials["value"]
+        return await send(request)
+
+    tls = RESTClientObject(configuration).ssl_context
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=tls, limit=0), middlewares=[authorize], trust_env=True
     )
+    return kopf.AiohttpSession(server=configuration.host, aiohttp_session=session)

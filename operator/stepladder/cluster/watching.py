@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import kopf
@@ -57,7 +58,7 @@ def settings() -> kopf.OperatorSettings:
 
 
 def registry(
-    publish: Callable[[Change], None], log_in: Callable[[], Awaitable[kopf.ConnectionInfo]]
+    publish: Callable[[Change], None], log_in: Callable[[], Awaitable[kopf.AiohttpSession]]
 ) -> kopf.OperatorRegistry:
     """One stateless handler for each watched resource, and the login."""
     made = kopf.OperatorRegistry()
@@ -65,7 +66,7 @@ def registry(
         _observe(made, resource, publish)
 
     @kopf.on.login(registry=made)
-    async def authenticate(**_: Any) -> kopf.ConnectionInfo:
+    async def authenticate(**_: Any) -> kopf.AiohttpSession:
         return await log_in()
 
     return made
@@ -105,43 +106,44 @@ class Watch:
             WatchEnded: kopf ended. It retries what may pass; what remains is fatal.
         """
         loop = asyncio.get_running_loop()
-        ended: asyncio.Future[None] = loop.create_future()
+        broken: asyncio.Future[None] = loop.create_future()
+        over = asyncio.Event()
         watching = asyncio.new_event_loop()
         # Not a threading.Event: kopf would wait for one in an executor, which nothing could shut down after an error.
         stop = asyncio.Event()
 
+        def in_our_loop(call: Callable[[], None]) -> None:
+            with suppress(RuntimeError):  # it is closed: nobody waits any more
+                loop.call_soon_threadsafe(call)
+
         def thread() -> None:
-            ending = WatchEnded("kopf stopped")
             try:
                 with asyncio.Runner(loop_factory=lambda: watching) as runner:
-                    runner.run(self._watch(stop))
+                    runner.run(self._watch(stop, lambda error: in_our_loop(partial(_break, broken, error))))
             except BaseException as error:  # noqa: BLE001 - handed to the loop that awaits this thread
-                ending = WatchEnded(f"{type(error).__name__}: {error}")
-                ending.__cause__ = error
-            with suppress(RuntimeError):  # that loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, ended, ending)
+                in_our_loop(partial(_break, broken, error))
+            in_our_loop(over.set)
 
         threading.Thread(target=thread, name="kopf", daemon=True).start()
         try:
-            await asyncio.shield(ended)
-        finally:
+            await asyncio.shield(broken)
+        except asyncio.CancelledError:
             with suppress(RuntimeError):  # this one is closed: kopf has ended
                 watching.call_soon_threadsafe(stop.set)
-            await asyncio.wait({ended}, timeout=STOPPING)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), STOPPING)
+            raise
 
-    async def _watch(self, stop: asyncio.Event) -> None:
-        refused: list[Exception] = []
-
-        async def log_in() -> kopf.ConnectionInfo:
+    async def _watch(self, stop: asyncio.Event, fail: Callable[[BaseException], None]) -> None:
+        async def log_in() -> kopf.AiohttpSession:
             try:
                 return await login(await self._configure())
             except Exception as error:  # kopf would log it, and wait for credentials for ever
-                refused.append(error)
-                stop.set()
+                fail(error)
                 raise
 
         identity: Any = "stepladder"  # of no use without peering, but kopf would ask for the name of a user without one
-        await kopf.operator(
+        tasks = await kopf.spawn_tasks(
             identity=identity,
             registry=registry(self._publish, log_in),
             settings=settings(),
@@ -150,11 +152,20 @@ class Watch:
             namespaces=self._namespaces,
             stop_flag=stop,
         )
+        # The first task to end is the end of the watches. kopf knows, but then waits for all the others, some of which
+        # may never end: seen when one watch fails while another is about to connect.
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            fail(
+                (None if task.cancelled() else task.exception()) or RuntimeError(f"kopf's {task.get_name()} has ended")
+            )
+        await kopf.run_tasks(tasks)
         await asyncio.sleep(TLS_CLOSING)
-        if refused:
-            raise refused[0]
 
 
-def _settle(ended: "asyncio.Future[None]", ending: WatchEnded) -> None:
-    ended.set_exception(ending)
-    ended.exception()  # whoever was cancelled does not ask for it
+def _break(broken: "asyncio.Future[None]", error: BaseException) -> None:
+    if not broken.done():
+        ended = WatchEnded(f"{type(error).__name__}: {error}")
+        ended.__cause__ = error
+        broken.set_exception(ended)
+        broken.exception()  # whoever was cancelled does not ask for it

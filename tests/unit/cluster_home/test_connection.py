@@ -1,21 +1,23 @@
 """Credentials, and that they are read again."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from kubernetes.aio import client
 from kubernetes.aio.config import incluster_config
-from stepladder.cluster.connection import configure, login
+from stepladder.cluster.connection import Configuration, configure, login
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+from cluster_home.scripted import Scripted
 
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A pod's service account."""
-    for name, content in (("token", "first"), ("ca.crt", "a certificate")):
+    certificate = Path(str(__import__("certifi").where())).read_text()
+    for name, content in (("token", "first"), ("ca.crt", certificate)):
         (tmp_path / name).write_text(content)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
@@ -24,28 +26,43 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-async def test_in_a_pod_the_service_account_is_used(account: Path) -> None:
-    info = await login(await configure(), NOW)
-    assert (info.server, info.token, info.ca_path) == ("https://10.0.0.1:443", "first", str(account / "ca.crt"))
-    assert info.as_http_headers() == {"Authorization": "bearer first"}
-
-
-async def test_kopf_is_told_to_ask_again_before_a_bound_token_has_rotated(account: Path) -> None:
-    """kopf reads the token only when it logs in; without an expiry it would be refused after an hour."""
-    info = await login(await configure(), NOW)
-    assert info.expiration is not None
-    assert timedelta(0) < info.expiration - NOW <= timedelta(minutes=10)
-    (account / "token").write_text("second")
-    assert (await login(await configure(), NOW)).as_http_headers() == {"Authorization": "bearer second"}
-
-
-async def test_the_store_reads_a_rotated_token_without_being_told(account: Path) -> None:
-    configuration = await configure()
-    (account / "token").write_text("second")
-    assert await configuration.get_api_key_with_prefix("BearerToken") == "bearer first"
+def a_minute_later(configuration: Configuration) -> None:
+    """The library reads the file at most once a minute, by a clock of its own."""
     loader = configuration.refresh_api_key_hook.__closure__[0].cell_contents
     loader.token_expires_at = datetime.now()
+
+
+async def test_in_a_pod_the_service_account_is_used(account: Path) -> None:
+    configuration = await configure()
+    assert configuration.host == "https://10.0.0.1:443"
+    assert configuration.ssl_ca_cert == str(account / "ca.crt")
+    assert await configuration.get_api_key_with_prefix("BearerToken") == "bearer first"
+
+
+async def test_the_store_reads_a_rotated_token(account: Path) -> None:
+    """A token bound to a pod rotates within the hour, and the old one is refused soon after."""
+    configuration = await configure()
+    (account / "token").write_text("second")
+    a_minute_later(configuration)
     assert await configuration.get_api_key_with_prefix("BearerToken") == "bearer second"
+
+
+async def test_kopf_reads_a_rotated_token_and_keeps_its_connections(account: Path, server: Scripted) -> None:
+    """kopf asks for credentials only once; when they are renewed, it closes the connections of all its watches."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response()
+
+    server.answer = answer
+    configuration = await configure()
+    session = await login(configuration)
+    assert (session.server, session.expiration) == ("https://10.0.0.1:443", None)
+    async with session.aiohttp_session as http:
+        await http.get(f"{server.host}/")
+        (account / "token").write_text("second")
+        a_minute_later(configuration)
+        await http.get(f"{server.host}/")
+    assert [seen.headers["Authorization"] for seen in server.seen] == ["bearer first", "bearer second"]
 
 
 async def test_a_kubeconfig_wins_where_one_is_named(account: Path, tmp_path: Path) -> None:
@@ -58,10 +75,17 @@ users: [{name: u, user: {token: mine}}]
 contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
 """)
-    info = await login(await configure(kubeconfig), NOW)
-    assert (info.server, info.scheme, info.token) == ("https://example.test", "Bearer", "mine")
+    configuration = await configure(kubeconfig)
+    assert configuration.host == "https://example.test"
+    assert await configuration.get_api_key_with_prefix("BearerToken") == "Bearer mine"
 
 
-async def test_without_a_token_none_is_sent() -> None:
-    configuration: Any = client.Configuration(host="http://example.test")
-    assert (await login(configuration, NOW)).as_http_headers() == {}
+async def test_without_a_token_none_is_sent(server: Scripted) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response()
+
+    server.answer = answer
+    configuration: Any = client.Configuration(host=server.host)
+    async with (await login(configuration)).aiohttp_session as http:
+        await http.get(f"{server.host}/")
+    assert "Authorization" not in server.seen[0].headers

@@ -50,10 +50,12 @@ def test_kopf_may_not_stall_nor_write_nor_ask_for_more_rights() -> None:
 class Cluster:
     """Discovery, lists and watches, as far as kopf needs them. `events` are sent on every watch of trials."""
 
-    def __init__(self, *events: dict[str, Any]) -> None:
+    def __init__(self, *events: dict[str, Any], watches: int = len(WATCHED)) -> None:
         self.events = events
+        self.watches = watches
         self.over = asyncio.Event()
         self.watched: set[str] = set()
+        self.complete = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         version = {"groupVersion": names.API_VERSION, "version": names.VERSION}
@@ -84,6 +86,8 @@ class Cluster:
         response = web.StreamResponse()
         await response.prepare(request)
         self.watched.add(request.path)
+        if len(self.watched) == self.watches:
+            self.complete.set()
         if request.path.endswith("/trials"):
             for event in self.events:
                 await response.write(json.dumps(event).encode() + b"\n")
@@ -107,8 +111,7 @@ async def watch(server: Scripted, cluster: Cluster, *, until: int, namespaces: t
 
     async def receive() -> list[Change]:
         received = [await changes.get() for _ in range(until)]
-        while len(cluster.watched) < len(WATCHED) * max(1, len(namespaces)):
-            await asyncio.sleep(0.01)
+        await cluster.complete.wait()
         return received
 
     received = asyncio.create_task(receive())
@@ -154,7 +157,7 @@ async def test_a_user_without_a_name_may_watch(server: Scripted, monkeypatch: py
 
 async def test_only_the_namespaces_that_are_served_are_watched(server: Scripted) -> None:
     """A namespaced installation has no right to list anything in the cluster."""
-    await watch(server, Cluster(), until=2, namespaces=("one", "two"))
+    await watch(server, Cluster(watches=8), until=2, namespaces=("one", "two"))
     paths = {seen.path for seen in server.seen if "limit" in seen.query}
     assert f"/apis/{names.API_VERSION}/namespaces/two/trials" in paths
     assert all("/namespaces/one/" in path or "/namespaces/two/" in path for path in paths)
