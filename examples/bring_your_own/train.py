@@ -6,6 +6,7 @@ Three things were added for Stepladder, marked with `# <--`. `python train.py` s
 import math
 
 import torch
+
 from stepladder_trainer import sdk  # <-- 1
 
 torch.manual_seed(0)

@@ -1,14 +1,13 @@
 """The home on a real API server: a namespace of its own for every test, watched through kopf."""
 
 import asyncio
-import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from cluster.layout import KUBECONFIG
 from contract import homes
 from stepladder.api import names
 from stepladder.cluster import transport
@@ -18,15 +17,12 @@ from stepladder.cluster.store import ApiServerStore, path
 from stepladder.cluster.watching import TLS_CLOSING, Watch
 from stepladder.control.store import PODS, QUOTAS, STUDIES, TRIALS
 
-KUBECONFIG = "STEPLADDER_CONTRACT_KUBECONFIG"
-"""The environment variable that names a cluster to test against. It needs the CRDs and a controller manager."""
-
 
 @asynccontextmanager
 async def api_server() -> AsyncIterator["homes.Home"]:
-    """A namespace that nobody else uses, deleted afterwards."""
-    kubeconfig, namespace = Path(os.environ[KUBECONFIG]), f"contract-{secrets.token_hex(4)}"
-    client, feed = api_client(await configure(kubeconfig)), Feed()
+    """A namespace that nobody else uses, on the test cluster, which must be up. The CRDs are installed if they are not."""
+    namespace = f"contract-{secrets.token_hex(4)}"
+    client, feed = api_client(await configure(KUBECONFIG)), Feed()
     store = ApiServerStore(client, feed, namespaces=[namespace])
     send = partial(transport.request, client, resource="contract")
 
@@ -40,7 +36,7 @@ async def api_server() -> AsyncIterator["homes.Home"]:
 
     named = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
     await send("POST", "/api/v1/namespaces", body=named)
-    watching = asyncio.create_task(Watch(partial(configure, kubeconfig), feed.publish, [namespace]).run())
+    watching = asyncio.create_task(Watch(partial(configure, KUBECONFIG), feed.publish, [namespace]).run())
     try:
         home = homes.Home(store, namespace, bind, finish)
         await _watched(home)

@@ -1,17 +1,25 @@
 """One fixture: the home that a contract is checked in."""
 
-import os
 from collections.abc import AsyncIterator
 
 import pytest
-from contract.api_server import KUBECONFIG, api_server
-from contract.homes import HOMES, Home
 
-AVAILABLE = HOMES | ({"api-server": api_server} if os.environ.get(KUBECONFIG) else {})
+from contract.api_server import api_server
+from contract.homes import Home, memory
+
+HOMES = {"memory": memory, "api-server": api_server}
 
 
-@pytest.fixture(params=list(AVAILABLE))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """In memory; with --cluster on the real API server instead."""
+    if "home" in metafunc.fixturenames:
+        metafunc.parametrize(
+            "home", ["api-server" if metafunc.config.getoption("--cluster") else "memory"], indirect=True
+        )
+
+
+@pytest.fixture
 async def home(request: pytest.FixtureRequest) -> AsyncIterator[Home]:
-    """Every home in turn, empty. That of a real API server is there when the environment names one."""
-    async with AVAILABLE[request.param]() as opened:
+    """The home, empty."""
+    async with HOMES[request.param]() as opened:
         yield opened

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Engine, event
+
 from stepladder.api.model import Scalar
 from stepladder.api.study import Direction, Parameter, SamplerAlgorithm
 from stepladder.api.trial import Outcome

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +41,9 @@ async def memory() -> AsyncIterator[Home]:
     yield Home(store, namespace, bind, finish)
 
 
-HOMES: dict[str, Callable[[], AbstractAsyncContextManager[Home]]] = {"memory": memory}
-"""By the name that shows in the test's id. Against a real API server conditions may take seconds to come true."""
-
-
 async def eventually(check: Callable[[], Awaitable[bool]], what: str, seconds: float = 30) -> None:
-    """Poll until `check` holds; it is asked once before any waiting. Fails with `what` after `seconds`."""
+    """Poll until `check` holds; it is asked once before any waiting. Fails with `what` after `seconds`, which is long
+    because a real API server's controllers take their time."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not await check():
         assert asyncio.get_running_loop().time() < deadline, f"still not true after {seconds} s: {what}"

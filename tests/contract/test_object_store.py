@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
+
 from contract.homes import Home, eventually, gone, pod, quota, reference, study, trial
 from stepladder.api import names
 from stepladder.control.store import (

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import optuna
 import pytest
-from contract.histories import ALGORITHMS, FLAT, SPACE, ended, history, loss, play
 from optuna.trial import TrialState
+
+from contract.histories import ALGORITHMS, FLAT, SPACE, ended, history, loss, play
 from stepladder.api.model import Scalar
 from stepladder.api.study import Direction, SamplerAlgorithm
 from stepladder.api.trial import Outcome

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import optuna
 import pytest
-from contract.histories import ALGORITHMS, ended, history, play
 from optuna.trial import TrialState
+
+from contract.histories import ALGORITHMS, ended, history, play
 from stepladder.api.study import SamplerAlgorithm
 from stepladder.api.trial import Outcome
 from stepladder.search.history import Record

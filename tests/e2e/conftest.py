@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+
 from cluster.build import HELM
 from cluster.layout import KUBECONFIG
-
 from e2e.manifests import ROOT, claim, small_study
 from e2e.observe import Outcome, Refused, apply, kubectl, outcome
 

@@ -4,8 +4,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from cluster.layout import VOLUMES
 
+from cluster.layout import VOLUMES
 from e2e.manifests import example
 from e2e.observe import Outcome, apply, conditions, get, kubectl, live_pods, outcome
 

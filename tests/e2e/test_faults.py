@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cluster import lifecycle
 from cluster.layout import CONTROL_PLANE
-
 from e2e.manifests import SMALL_STUDY_STEPS, small_study
 from e2e.observe import STUDY_LABEL, Outcome, apply, finished, get, kubectl, live_pods, outcome, wait_until
 

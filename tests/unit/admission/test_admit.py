@@ -4,11 +4,11 @@ import math
 from typing import Any
 
 import pytest
+
+from admission.objects import study, trial
 from stepladder.control.store import PODS, STUDIES, TRIALS, Invalid
 from stepladder.local.admission import admit
 from stepladder.local.admission.structure import UNCHECKED
-
-from admission.objects import study, trial
 
 REFUSED = 'TuningStudy.tuning.stepladder.dev "two-rounds" is invalid: '
 

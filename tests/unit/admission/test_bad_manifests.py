@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from stepladder.api.names import STUDY_KIND
 from stepladder.api.study import TuningStudySpec
 from stepladder.control.store import STUDIES, TRIALS, Invalid, Object

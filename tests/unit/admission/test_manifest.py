@@ -1,6 +1,7 @@
 """Reading manifests. The values are those that kubectl 1.35 sends for the same text."""
 
 import pytest
+
 from stepladder.control.store import Invalid
 from stepladder.local.manifest import read
 

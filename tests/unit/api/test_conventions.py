@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from stepladder.api.model import PRESERVE
-from stepladder.api.structural import Schema
 
 from api.schemas import CRDS, every_node, nodes, root, version
+from stepladder.api.model import PRESERVE
+from stepladder.api.structural import Schema
 
 CAMEL_CASE = re.compile(r"[A-Z][A-Za-z0-9]*")
 LOWER_CAMEL_CASE = re.compile(r"[a-z][A-Za-z0-9]*")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from stepladder.api.crd import definitions, main
 from stepladder.api.reference import reference
 

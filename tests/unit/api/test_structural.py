@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from pydantic import Field, computed_field
+
 from stepladder.api.model import ANY_SCALAR, ApiModel, Scalar
 from stepladder.api.structural import structural
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+
 from stepladder.cli import main
 
 StudyMaker = Callable[..., Path]

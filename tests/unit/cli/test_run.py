@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
+
+from cli.conftest import Invoke, Start, StudyMaker
 from stepladder.local.disk import locked
 from stepladder.local.layout import Layout
 from stepladder.local.process import start_time
-
-from cli.conftest import Invoke, Start, StudyMaker
 
 WAIT_SECONDS = 120
 

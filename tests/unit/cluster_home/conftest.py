@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from stepladder.cluster.connection import ApiClient, api_client
 
 from cluster_home.scripted import Scripted, configuration
+from stepladder.cluster.connection import ApiClient, api_client
 
 
 @pytest.fixture

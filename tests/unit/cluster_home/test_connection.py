@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 from kubernetes.aio import client
 from kubernetes.aio.config import incluster_config
-from stepladder.cluster.connection import Configuration, configure, login
 
 from cluster_home.scripted import Scripted
+from stepladder.cluster.connection import Configuration, configure, login
 
 
 @pytest.fixture

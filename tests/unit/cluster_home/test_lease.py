@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import pytest
+
 from stepladder.cluster.lease import DURATION, LEASES, Lease
 from stepladder.control.store import Object, Resource, Unavailable
 from stepladder.local.store import MemoryStore

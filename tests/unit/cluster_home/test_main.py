@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import unused_port
+
+from cluster_home.scripted import Scripted, configuration
 from stepladder.api import names
 from stepladder.cluster import main
 from stepladder.cluster.connection import Configuration
 from stepladder.cluster.main import Options, operate
-
-from cluster_home.scripted import Scripted, configuration
 
 OPTIONS = Options(
     namespaces=(),

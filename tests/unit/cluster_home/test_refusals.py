@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from stepladder.cluster.refusals import refusal
 from stepladder.control.store import (
     AlreadyExists,

@@ -7,14 +7,14 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+
+from cluster_home.scripted import Scripted
 from stepladder.api import names
 from stepladder.cluster import transport
 from stepladder.cluster.connection import ApiClient
 from stepladder.cluster.feed import Feed
 from stepladder.cluster.store import ApiServerStore
 from stepladder.control.store import PODS, QUOTAS, TRIALS, Change, Unavailable
-
-from cluster_home.scripted import Scripted
 
 TRIAL = {"apiVersion": names.API_VERSION, "kind": "Trial", "metadata": {"name": "t", "namespace": "a"}}
 

@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 
 import pytest
 from aiohttp import web
+
+from cluster_home.scripted import Scripted, configuration
 from stepladder.api import names
 from stepladder.cluster.connection import Configuration
 from stepladder.cluster.watching import Backoffs, Watch, WatchEnded, change, settings
 from stepladder.control.store import PODS, TRIALS, WATCHED, Change, Resource
-
-from cluster_home.scripted import Scripted, configuration
 
 TRIAL = {"metadata": {"name": "t", "uid": "u", "resourceVersion": "5"}, "kind": "Trial"}
 

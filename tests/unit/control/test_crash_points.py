@@ -40,6 +40,17 @@ def test_killed_after_a_write_ends_the_same(write: int) -> None:
     assert report.live_pods == 0, f"killed after write {write}: {died}: a pod outlived the study"
 
 
+PODS_MADE = [number for number, write in enumerate(undisturbed().writes, start=1) if write.startswith("create pods")]
+
+
+@pytest.mark.parametrize("write", PODS_MADE)
+def test_down_while_trials_end(write: int) -> None:
+    """Catches a pod that was started by the last life, has ended before the next, and is never looked at again."""
+    report = play(killed_after=write, down_for=100, latency=0.05)
+    assert report.outcome == undisturbed().outcome, f"down after write {write}: {report.writes[-1]}"
+    assert report.live_pods == 0
+
+
 def test_deaf_to_every_event_ends_the_same() -> None:
     """Catches a state that only an event leads out of: the lists must repair all."""
     assert play(drops_events=True).outcome == undisturbed().outcome

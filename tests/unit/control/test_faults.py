@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from control.kubelet import Ending
 from control.world import NAME, NAMESPACE, Report, play, study
-
 from stepladder.api import names
 from stepladder.api.conditions import ConditionType
 from stepladder.control.store import CLAIMS, EVENTS, PODS, QUOTAS, STUDIES, TRIALS, Object

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from control.kubelet import Disk, Script, SimulatedKubelet
+from control.virtual import VirtualClock, run
 from stepladder.api import names
 from stepladder.api.conditions import ConditionType
 from stepladder.control.controller import Controller
@@ -23,9 +25,6 @@ from stepladder.control.store import (
 )
 from stepladder.local.store import MemoryStore
 from stepladder.search.record import OptunaRecord
-
-from control.kubelet import Disk, Script, SimulatedKubelet
-from control.virtual import VirtualClock, run
 
 NAMESPACE = "lab"
 NAME = "study"
@@ -45,8 +44,10 @@ class FaultyStore:
         killed_after: int | None = None,
         drops_events: bool = False,
         delays_events: float = 0.0,
+        latency: float = 0.0,
     ) -> None:
         self._inner = inner
+        self._latency = latency
         self._killed_after = killed_after
         self._drops_events = drops_events
         self._delays_events = delays_events
@@ -62,14 +63,17 @@ class FaultyStore:
             raise Killed
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        await asyncio.sleep(self._latency)
         return await self._inner.get(resource, namespace, name)
 
     async def list(
         self, resource: Resource, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> Listing:
+        await asyncio.sleep(self._latency)
         return await self._inner.list(resource, namespace, labels)
 
     async def create(self, resource: Resource, manifest: Object) -> Object:
+        await asyncio.sleep(self._latency)
         self._alive()
         made = await self._inner.create(resource, manifest)
         self._wrote("create", resource, made["metadata"]["name"])
@@ -78,6 +82,7 @@ class FaultyStore:
     async def patch(
         self, resource: Resource, namespace: str, name: str, patch: Patch, *, resource_version: str | None = None
     ) -> Object:
+        await asyncio.sleep(self._latency)
         self._alive()
         written = await self._inner.patch(resource, namespace, name, patch, resource_version=resource_version)
         self._wrote("patch", resource, name)
@@ -86,12 +91,14 @@ class FaultyStore:
     async def patch_status(
         self, resource: Resource, namespace: str, name: str, patch: Patch, *, resource_version: str | None = None
     ) -> Object:
+        await asyncio.sleep(self._latency)
         self._alive()
         written = await self._inner.patch_status(resource, namespace, name, patch, resource_version=resource_version)
         self._wrote("status", resource, name)
         return written
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None) -> None:
+        await asyncio.sleep(self._latency)
         self._alive()
         await self._inner.delete(resource, namespace, name, uid=uid)
         self._wrote("delete", resource, name)
@@ -168,14 +175,17 @@ def play(
     *,
     script: Script = lambda _: None,
     killed_after: int | None = None,
+    down_for: float = 0.0,
     drops_events: bool = False,
     delays_events: float = 0.0,
+    latency: float = 0.0,
     meddle: Meddler | None = None,
     record: Callable[[], OptunaRecord] = lambda: OptunaRecord("memory://"),
     seconds: float = 20_000,
     extra: tuple[tuple[Resource, Object], ...] = (),
 ) -> Report:
-    """Run a study from apply to its end."""
+    """Run a study from apply to its end. Once killed, the controller is down for so many seconds; every call of the
+    store takes `latency` seconds."""
     return run(
         _play(
             manifest or study(),
@@ -185,8 +195,10 @@ def play(
             record,
             seconds,
             extra,
+            down_for=down_for,
             drops_events=drops_events,
             delays_events=delays_events,
+            latency=latency,
         )
     )
 
@@ -200,8 +212,10 @@ async def _play(
     seconds: float,
     extra: tuple[tuple[Resource, Object], ...],
     *,
+    down_for: float,
     drops_events: bool,
     delays_events: float,
+    latency: float,
 ) -> Report:
     clock = VirtualClock()
     store = MemoryStore(clock=clock.now)
@@ -222,6 +236,7 @@ async def _play(
             killed_after=killed_after if lives == 1 else None,
             drops_events=drops_events,
             delays_events=delays_events,
+            latency=latency,
         )
         first = first or faulty
         life = asyncio.create_task(_live(faulty, record(), clock))
@@ -235,6 +250,7 @@ async def _play(
                     await life
                 break
         assert life.result() == "killed"
+        await asyncio.sleep(down_for)
     nodes.cancel()
     if meddling:
         await meddling

@@ -7,14 +7,14 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from engine.simulator import Simulator, study
 from stepladder.api.study import TuningStudySpec
 from stepladder.api.trial import Outcome
 from stepladder.engine.actions import Action, Promote, Start, Stop, Verdict
 from stepladder.engine.observed import TrialView
 from stepladder.engine.plan import plan
 from stepladder.engine.rungs import rung_steps
-
-from engine.simulator import Simulator, study
 
 MOMENTS = 4_000  # far more than any study drawn here needs
 

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
+
+from engine.simulator import Simulator, study
 from stepladder.api.study import Direction, PrunerAlgorithm
 from stepladder.api.trial import Outcome
 from stepladder.engine.ladder import Ladder, Moves, Policy
 from stepladder.engine.observed import TrialView
 from stepladder.engine.pruners import POLICIES
-
-from engine.simulator import Simulator, study
 
 LADDER = Ladder((1, 3, 9), 9, 3)
 SHA = POLICIES[PrunerAlgorithm.SUCCESSIVE_HALVING]

@@ -5,12 +5,12 @@ from dataclasses import replace
 from time import process_time
 
 import pytest
+
+from engine.simulator import Simulator, study
 from stepladder.api.trial import Desired, Observation, Outcome
 from stepladder.engine.actions import Ask, Promote, SetDesired, Start, Stop
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
-
-from engine.simulator import Simulator, study
 
 HYPERBAND = {"algorithm": "Hyperband", "minSteps": 30, "reductionFactor": 3}
 PASS = {"trials": 49, "maxSteps": 810, "pruner": HYPERBAND}

@@ -3,13 +3,13 @@
 from statistics import stdev
 
 import pytest
+
+from engine.simulator import study
 from stepladder.api.study import Direction
 from stepladder.api.trial import Observation, Outcome
 from stepladder.engine.observed import TrialView
 from stepladder.engine.ranking import best_configurations, full_training_steps, incumbent, spread
 from stepladder.engine.seeds import run_seed
-
-from engine.simulator import study
 
 SPEC = study({"trials": 9, "maxSteps": 9}, {"trials": 9, "maxSteps": 90})
 NAN = float("nan")

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from stepladder.api.study import BracketSizing, Round
 from stepladder.engine.hyperband import brackets, split
 from stepladder.engine.rounds import layout

@@ -1,11 +1,11 @@
 """Scientific settings, conditions, and a round's own values."""
 
 import pytest
+
+from engine.simulator import study
 from stepladder.api.model import Scalar
 from stepladder.api.study import Parameter, Role, When
 from stepladder.engine import space
-
-from engine.simulator import study
 
 OPTIMIZER = {"name": "optimizer", "role": "Scientific", "categorical": {"values": ["sgd", "adam", "nadam"]}}
 WIDTH = {"name": "width", "role": "Scientific", "categorical": {"values": [64, 256]}}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from stepladder.api.study import TuningStudySpec
 from stepladder.engine.validation import examine, problems, warnings
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from stepladder.control.store import Object
 from stepladder.local.layout import Layout
 from stepladder.local.store import MemoryStore

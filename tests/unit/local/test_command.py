@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from stepladder.control.store import Object
 from stepladder.local.command import ENTRY_POINT, command, problems, relocate
 from stepladder.local.expansion import expand

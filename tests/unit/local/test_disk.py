@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from stepladder.control.store import PODS, TRIALS, NotFound, Object, Unavailable
 from stepladder.local.disk import HomeError, Journal, durable_store, locked
 from stepladder.local.layout import Layout

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+
 from stepladder.api.study import TuningStudySpec
 from stepladder.control.store import Object
 from stepladder.local import report

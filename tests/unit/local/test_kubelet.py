@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local.conftest import PodMaker
 from stepladder.api import names
 from stepladder.control.store import PODS, Change, NotFound, Object
 from stepladder.local import process
 from stepladder.local.kubelet import Kubelet
 from stepladder.local.layout import Layout
 from stepladder.local.store import MemoryStore
-
-from local.conftest import PodMaker
 
 SAVES_ON_SIGTERM = """
 trap 'echo -n saved > $STEPLADDER_TERMINATION_LOG; exit 75' TERM

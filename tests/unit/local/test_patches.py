@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from stepladder.control.store import Conflict, Invalid
 from stepladder.local.patches import apply, json_patch, merge_patch
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from stepladder.control.store import Object
 from stepladder.local import quota
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stepladder.search.acquisition import expected_improvement, log_expected_improvement
 
 KNOWN = [

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contract.histories import SPACE, parameters
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution
+
+from contract.histories import SPACE, parameters
 from stepladder.api.model import Scalar
 from stepladder.search.axis import Axis
 

@@ -1,9 +1,10 @@
 """Points for models: the same however a configuration came, and blind to what is inactive."""
 
 import numpy as np
-from contract.histories import SPACE, parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from contract.histories import SPACE, parameters
 from stepladder.search.encoding import Encoding
 from stepladder.search.space import Space
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contract.histories import FLAT, SPACE, history, parameters
 from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from contract.histories import FLAT, SPACE, history, parameters
 from stepladder.api.model import Scalar
 from stepladder.api.study import Direction, Parameter, SamplerAlgorithm
 from stepladder.api.trial import Outcome

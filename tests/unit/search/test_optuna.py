@@ -4,6 +4,7 @@ import optuna
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState
+
 from stepladder.search.storage import IN_MEMORY, Connection
 
 UNIT: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}

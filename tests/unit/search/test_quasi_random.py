@@ -5,8 +5,9 @@ from time import process_time
 
 import numpy as np
 import pytest
-from contract.histories import history, parameters, play
 from scipy.stats import qmc
+
+from contract.histories import history, parameters, play
 from stepladder.api.study import SamplerAlgorithm
 from stepladder.search.record import OptunaRecord
 from stepladder.search.samplers.quasi_random import halton

@@ -5,8 +5,9 @@ import sys
 from typing import Any
 
 import pytest
-from contract.histories import ALGORITHMS, SPACE, history, play
 from optuna.samplers import BaseSampler
+
+from contract.histories import ALGORITHMS, SPACE, history, play
 from stepladder.api.study import SamplerAlgorithm
 from stepladder.search import samplers
 from stepladder.search.record import OptunaRecord

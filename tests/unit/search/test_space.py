@@ -1,6 +1,7 @@
 """Conditional parameters, resolved whatever their order and depth."""
 
 import pytest
+
 from contract.histories import SPACE, parameters
 from stepladder.api.model import Scalar
 from stepladder.search.space import Space

@@ -1,6 +1,7 @@
 """TPE: Optuna's, started quasi-randomly, taught by infeasible trials, quiet about being experimental."""
 
 import numpy as np
+
 from contract.histories import FLAT, SPACE, history
 from stepladder.api.study import SamplerAlgorithm
 from stepladder.api.trial import Outcome

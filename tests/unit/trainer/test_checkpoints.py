@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from stepladder_trainer import randomness
 from stepladder_trainer.checkpoints import Checkpoints
 from stepladder_trainer.outcomes import ConfigurationError, StorageError

@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+
 from stepladder_trainer.contract import Objective, metrics_port, read
 from stepladder_trainer.outcomes import ConfigurationError
 

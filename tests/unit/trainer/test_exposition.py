@@ -4,6 +4,7 @@ from urllib.request import urlopen
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
 from stepladder_trainer.exposition import KEPT_EVALUATIONS, Board, serve
 from stepladder_trainer.history import History
 

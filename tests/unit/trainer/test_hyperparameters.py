@@ -1,6 +1,7 @@
 from dataclasses import fields
 
 import pytest
+
 from stepladder_trainer.contract import Scalar
 from stepladder_trainer.hyperparameters import READERS, Hyperparameters, read
 from stepladder_trainer.outcomes import ConfigurationError

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch import nn
+
 from stepladder_trainer.hyperparameters import read
 from stepladder_trainer.models import Dropout, Shape, build
 from stepladder_trainer.outcomes import ConfigurationError
-from torch import nn
 
 
 def model(shape: Shape, **parameters: float | str) -> nn.Module:

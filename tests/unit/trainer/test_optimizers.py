@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from stepladder_trainer.hyperparameters import Hyperparameters
 from stepladder_trainer.optimizers import UpdateRule, build
 

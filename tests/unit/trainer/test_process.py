@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+
 from stepladder_trainer.checkpoints import Checkpoints
 from stepladder_trainer.cli import main
-
 from trainer.conftest import Home
 from trainer.test_training import assert_same, state
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+
 from stepladder_trainer import sdk
 from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError, StorageError
-
 from trainer.conftest import Home
 
 Start = Callable[..., Home]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stepladder_trainer.outcomes import Reason
 from stepladder_trainer.termination import LIMIT, Best, Termination, encode, write
 

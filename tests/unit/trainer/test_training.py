@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from stepladder_trainer import models, tasks
 from stepladder_trainer.checkpoints import Checkpoints
 from stepladder_trainer.contract import Objective, Scalar, TrialDocument
