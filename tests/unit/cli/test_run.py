@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -77,9 +78,14 @@ def test_killed_terminated_and_interrupted_a_study_ends_as_if_undisturbed(
     os.mkfifo(fifo)
     file = study("--pause-at=20", f"--fifo={fifo}", parallelism=1)
 
+    heard = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)  # so that neither side waits for the other to open it
+
     def caught() -> tuple["subprocess.Popen[str]", int]:
         """A run, and the process of its trainer, which has come to step 20."""
-        return start("run", file, "--home", home, "--output", "json"), int(fifo.read_text())
+        run = start("run", file, "--home", home, "--output", "json")
+        ready, _, _ = select.select([heard], [], [], WAIT_SECONDS)
+        assert ready, f"no trial has come to step 20; the run's exit code is {run.poll()}"
+        return run, int(os.read(heard, 64))
 
     run, trainer = caught()
     run.kill()
@@ -108,6 +114,7 @@ def test_killed_terminated_and_interrupted_a_study_ends_as_if_undisturbed(
     out, err = last.communicate(timeout=WAIT_SECONDS)
     assert last.returncode == 0, err
     checks_out(last_object(out))
+    os.close(heard)
 
 
 def change(file: Path, **spec: Any) -> None:

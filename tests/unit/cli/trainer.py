@@ -50,7 +50,8 @@ def main() -> int:
 
 
 def pause(marker: Path, fifo: Path) -> None:
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a dying parent's threads may each send one
         raise Stopped
 
     signal.signal(signal.SIGTERM, stop)

@@ -38,8 +38,16 @@ def fifo(tmp_path: Path) -> Path:
 
 
 async def said(fifo: Path) -> str:
-    """What a script writes into the FIFO; waits for it."""
-    return (await asyncio.wait_for(asyncio.to_thread(fifo.read_text), 20)).strip()
+    """The line that a script writes into the FIFO; waits for it."""
+    end = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)  # so that neither side waits for the other to open it
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(end, ready.set)
+    try:
+        await asyncio.wait_for(ready.wait(), 20)
+        return os.read(end, 64).decode().strip()
+    finally:
+        loop.remove_reader(end)
+        os.close(end)
 
 
 @contextlib.asynccontextmanager
