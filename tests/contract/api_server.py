@@ -20,7 +20,7 @@ from stepladder.control.store import PODS, QUOTAS, STUDIES, TRIALS
 
 @asynccontextmanager
 async def api_server() -> AsyncIterator["homes.Home"]:
-    """A namespace that nobody else uses, on the test cluster, which must be up. The CRDs are installed if they are not."""
+    """A namespace that nobody else uses, on the test cluster: it must be up, with the CRDs and without an operator."""
     namespace = f"contract-{secrets.token_hex(4)}"
     client, feed = api_client(await configure(KUBECONFIG)), Feed()
     store = ApiServerStore(client, feed, namespaces=[namespace])
