@@ -35,6 +35,11 @@ def programs() -> None:
     key = hashlib.sha256(sources).hexdigest()[:12]
     install("kubernetes", f"{KUBERNETES_VERSION}-{key}", PROGRAMS, build_kubernetes)
     install("pause", key, ("pause",), build_pause)
+    helm()
+
+
+def helm() -> None:
+    """Build helm alone, which the tests of the chart need without a cluster."""
     install("helm", HELM_VERSION, ("helm",), go_install("helm.sh/helm/v3/cmd/helm", HELM_VERSION))
 
 
