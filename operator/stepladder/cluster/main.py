@@ -102,6 +102,7 @@ async def _lead(options: Options, parts: list["asyncio.Task[Any]"]) -> None:
         store = ApiServerStore(client, feed, namespaces=options.namespaces, **fence)
         namespace = options.namespaces[0] if len(options.namespaces) == 1 else None
         controller = Controller(store, storage_url=options.storage_url, namespace=namespace)
+        telemetry.QUEUE_DEPTH.set_function(lambda: len(controller.queue))
         watch = Watch(partial(configure, options.kubeconfig), feed.publish, options.namespaces)
         async with asyncio.TaskGroup() as group:
             if lease:

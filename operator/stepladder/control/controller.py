@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 
+from stepladder import telemetry
 from stepladder.control.cache import Cache, Key, concerns, key_of
 from stepladder.control.clock import Clock, SystemClock
 from stepladder.control.events import EventRecorder
@@ -153,7 +154,8 @@ class Controller:
         """One reconcile; whatever it raises is this object's trouble and nobody else's."""
         reconciler = self._studies if key.resource == STUDIES else self._trials
         try:
-            after = await reconciler.reconcile(key)
+            with telemetry.reconciling(key.resource.kind):
+                after = await reconciler.reconcile(key)
         except (Conflict, NotFound) as error:
             logger.debug("%s %s/%s has moved on: %s", key.resource.kind, key.namespace, key.name, error)
             self.queue.retry(key)

@@ -38,6 +38,7 @@ class Part:
         self.made: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         self.running = asyncio.Event()
         self.cancelled = False
+        self.queue = ["waiting", "waiting too"]
 
     def __call__(self, *args: Any, **kwargs: Any) -> "Part":
         self.made.append((args, kwargs))
@@ -176,4 +177,5 @@ async def test_metrics_are_served(parts: dict[str, Part]) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     await running
     assert "stepladder_operator_up 1.0" in text
+    assert "stepladder_operator_queue_depth 2.0" in text
     assert 'stepladder_operator_api_requests_total{code="200",resource="discovery",verb="GET"}' in text
