@@ -84,7 +84,8 @@ class TuningStudyStatus(ApiModel):
         """The share of full training's steps that was not trained, such as 73%."""
         if not self.full_training_steps:
             return ""
-        return f"{1 - self.trained_steps / self.full_training_steps:.0%}"
+        # Trainers say what they have trained, and are not always to be believed: the column is short.
+        return f"{max(1 - self.trained_steps / self.full_training_steps, -9.99):.0%}"
 
     @computed_field(description="GPU-hours, for the printer column.")  # type: ignore[prop-decorator]  # as above
     @property
