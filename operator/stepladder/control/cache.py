@@ -79,9 +79,11 @@ class Cache:
         known = self._objects[resource].get(key)
         if known is not None and version_of(known) >= version_of(item):
             return False
-        self._disown(key, known)
+        owner = self._owner(resource, item)
+        if known is not None and self._owner(resource, known) != owner:
+            self._disown(key, known)
         self._objects[resource][key] = item
-        if owner := self._owner(resource, item):
+        if owner:
             self._children[resource, key.namespace, owner][key] = item
         self._revisions[resource] += 1
         return True
@@ -120,8 +122,8 @@ class Cache:
                 revealed.append(Change("DELETED", resource, item))
         return tuple(revealed)
 
-    def _disown(self, key: Key, known: Object | None) -> None:
-        owner = self._owner(key.resource, known) if known else None
+    def _disown(self, key: Key, known: Object) -> None:
+        owner = self._owner(key.resource, known)
         if owner is None:
             return
         siblings = self._children[key.resource, key.namespace, owner]

@@ -30,7 +30,7 @@ class EventRecorder:
         """Tell of a happening; the same one of the same object again only raises its count."""
         meta, now = about["metadata"], to_wire(self._clock.now())
         key = f"{meta['uid']}/{happening.reason}/{happening.message}"
-        name = f"{meta['name'][:200]}.{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
+        name = f"{meta['name'][:200].rstrip('-.')}.{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
         event = {
             "apiVersion": EVENTS.api_version,
             "kind": EVENTS.kind,

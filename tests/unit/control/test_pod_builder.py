@@ -1,0 +1,147 @@
+"""The pod of an attempt: the user's template, with the trial in it and nothing of theirs lost."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from control import samples
+from stepladder.api import names
+from stepladder.api.study import TuningStudySpec
+from stepladder.api.trial import TrialSpec
+from stepladder.control.ownership import owns
+from stepladder.control.pod_builder import Carrier, build_pod, checkpoint_directory, trial_document
+from stepladder.control.store import Object
+
+
+def carrier(spec: dict[str, Any] | None = None, *, parameters: dict[str, Any] | None = None, **trainer: Any) -> Carrier:
+    template = {"spec": {"containers": [{"name": "trainer", "image": "trainer"}], **(spec or {})}}
+    study = TuningStudySpec.model_validate(samples.study(trainer={"template": template, **trainer})["spec"])
+    trial = samples.trial()
+    made = TrialSpec.model_validate(trial["spec"] | ({"parameters": parameters} if parameters else {}))
+    return Carrier(trial, made, study.objective, study.trainer)
+
+
+def trainer_of(pod: Object) -> dict[str, Any]:
+    found: dict[str, Any] = next(c for c in pod["spec"]["containers"] if c["name"] == "trainer")
+    return found
+
+
+def environment(pod: Object) -> dict[str, str]:
+    return {e["name"]: e.get("value", "") for e in trainer_of(pod)["env"]}
+
+
+def test_the_template_is_not_changed() -> None:
+    """Catches the environment of one trial in the pods of the next."""
+    given = carrier(volumes=None)
+    before = copy.deepcopy(given.trainer.template)
+    build_pod(given, 1)
+    assert given.trainer.template == before
+
+
+def test_a_pod_is_its_trials_and_can_be_found() -> None:
+    given = carrier()
+    pod = build_pod(given, 7)
+    assert pod["metadata"]["name"] == "study-1-7"
+    assert owns(given.trial, pod)
+    labels = pod["metadata"]["labels"]
+    assert (labels[names.TRIAL_LABEL], labels[names.ATTEMPT_LABEL], labels[names.STUDY_LABEL]) == (
+        "study-1",
+        "7",
+        "study",
+    )
+
+
+def test_labels_of_the_template_are_kept_and_cannot_hide_the_pod() -> None:
+    template = {
+        "metadata": {"labels": {"team": "vision", names.TRIAL_LABEL: "other"}, "annotations": {"a": "b"}},
+        "spec": {"containers": [{"name": "trainer", "image": "trainer"}]},
+    }
+    pod = build_pod(carrier(template=template), 1)
+    assert pod["metadata"]["labels"]["team"] == "vision"
+    assert pod["metadata"]["labels"][names.TRIAL_LABEL] == "study-1"
+    assert pod["metadata"]["annotations"]["a"] == "b"
+
+
+def test_the_trial_is_told_what_to_do() -> None:
+    given = carrier()
+    document = json.loads(trial_document(given, 2))
+    assert document["parameters"] == {"x": 0.5}
+    assert (document["targetSteps"], document["horizonSteps"], document["attempt"]) == (30, 90, 2)
+    assert document["evaluationSteps"] == [10, 30, 90]
+    assert document["objective"] == {"metric": "validation_error", "direction": "Minimize"}
+    assert document["checkpointDirectory"] == checkpoint_directory(given)
+
+
+def test_checkpoints_are_those_of_one_trial_object() -> None:
+    """Catches a study made again that resumes from the checkpoints of the old one."""
+    given = carrier()
+    again = copy.deepcopy(given.trial)
+    again["metadata"]["uid"] = "another-uid"
+    assert checkpoint_directory(given) != checkpoint_directory(
+        Carrier(again, given.spec, given.objective, given.trainer)
+    )
+    assert checkpoint_directory(given).startswith("/checkpoints/lab/study/study-1-")
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.5, "sgd", "$(HOME)", '"; rm -rf /'])
+def test_parameters_in_the_environment(value: Any) -> None:
+    found = environment(build_pod(carrier(parameters={"p": value}), 1))
+    assert found["parameters.p"] == ("true" if value is True else str(value))
+    # As Kubernetes expands it: $$( stands for $(.
+    assert json.loads(found[names.TRIAL_ENV].replace("$$(", "$("))["parameters"] == {"p": value}
+
+
+def test_the_users_environment_stays_and_comes_after_ours() -> None:
+    """After, so that $(parameters.x) is defined where theirs uses it."""
+    mine = [{"name": "DATA", "value": "$(parameters.x)"}, {"name": names.TRIAL_ENV, "value": "mine"}]
+    pod = build_pod(carrier({"containers": [{"name": "trainer", "image": "i", "env": mine}]}), 1)
+    order = [e["name"] for e in trainer_of(pod)["env"]]
+    assert order.count(names.TRIAL_ENV) == 1
+    assert order.index("parameters.x") < order.index("DATA")
+
+
+def test_safe_by_default_and_the_template_decides() -> None:
+    spec = build_pod(carrier(), 1)["spec"]
+    assert (spec["restartPolicy"], spec["automountServiceAccountToken"]) == ("Never", False)
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    container = trainer_of({"spec": spec})
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    mine = {"automountServiceAccountToken": True, "securityContext": {"runAsNonRoot": False, "fsGroup": 7}}
+    spec = build_pod(carrier(mine), 1)["spec"]
+    assert spec["automountServiceAccountToken"] is True
+    assert (spec["securityContext"]["runAsNonRoot"], spec["securityContext"]["fsGroup"]) == (False, 7)
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "source"),
+    [({}, "emptyDir"), ({"persistentVolumeClaim": {"claimName": "mine"}}, "persistentVolumeClaim")],
+)
+def test_where_checkpoints_lie(checkpoints: dict[str, Any], source: str) -> None:
+    pod = build_pod(carrier(checkpoints=checkpoints), 1)
+    [volume] = pod["spec"]["volumes"]
+    [mount] = trainer_of(pod)["volumeMounts"]
+    assert source in volume
+    assert (mount["name"], mount["mountPath"]) == (volume["name"], "/checkpoints")
+
+
+def test_a_volume_of_the_template_is_used_as_it_is() -> None:
+    container = {"name": "trainer", "image": "i", "volumeMounts": [{"name": "mine", "mountPath": "/checkpoints/"}]}
+    pod = build_pod(carrier({"containers": [container], "volumes": [{"name": "mine", "emptyDir": {}}]}), 1)
+    assert [v["name"] for v in pod["spec"]["volumes"]] == ["mine"]
+
+
+def test_the_trainer_is_found_among_others() -> None:
+    containers = [{"name": "sidecar", "image": "s"}, {"name": "trainer", "image": "t"}]
+    pod = build_pod(carrier({"containers": containers}), 1)
+    assert "env" not in pod["spec"]["containers"][0]
+    assert names.TRIAL_ENV in environment(pod)
+
+
+def test_the_port_is_named_once() -> None:
+    ports = [{"name": "mine", "containerPort": 9090}]
+    pod = build_pod(carrier({"containers": [{"name": "trainer", "image": "i", "ports": ports}]}), 1)
+    assert trainer_of(pod)["ports"] == ports
+    assert environment(pod)[names.METRICS_PORT_ENV] == "9090"
