@@ -107,7 +107,8 @@ def _into_trainer(container: dict[str, Any], carrier: Carrier, attempt: int) -> 
     own = [e for e in container.get("env") or [] if e["name"] not in ours]
     container["env"] = [*({"name": name, "value": value} for name, value in sorted(ours.items())), *own]
     ports = container.setdefault("ports", [])
-    if not any(p.get("containerPort") == carrier.trainer.metrics.port for p in ports):
+    # A port's name is for people and for Prometheus; two of one name would be refused.
+    if not any(p.get("containerPort") == carrier.trainer.metrics.port or p.get("name") == "metrics" for p in ports):
         ports.append({"name": "metrics", "containerPort": carrier.trainer.metrics.port})
     container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
 

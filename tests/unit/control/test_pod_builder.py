@@ -34,7 +34,7 @@ def environment(pod: Object) -> dict[str, str]:
 
 def test_the_template_is_not_changed() -> None:
     """Catches the environment of one trial in the pods of the next."""
-    given = carrier(volumes=None)
+    given = carrier()
     before = copy.deepcopy(given.trainer.template)
     build_pod(given, 1)
     assert given.trainer.template == before
@@ -140,8 +140,10 @@ def test_the_trainer_is_found_among_others() -> None:
     assert names.TRIAL_ENV in environment(pod)
 
 
-def test_the_port_is_named_once() -> None:
-    ports = [{"name": "mine", "containerPort": 9090}]
+@pytest.mark.parametrize("port", [{"name": "mine", "containerPort": 9090}, {"name": "metrics", "containerPort": 8080}])
+def test_a_port_of_the_template_is_not_named_twice(port: dict[str, Any]) -> None:
+    """The API server refuses a pod with two ports of one name."""
+    ports = [port]
     pod = build_pod(carrier({"containers": [{"name": "trainer", "image": "i", "ports": ports}]}), 1)
     assert trainer_of(pod)["ports"] == ports
     assert environment(pod)[names.METRICS_PORT_ENV] == "9090"
