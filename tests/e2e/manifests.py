@@ -3,18 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
 BAD = ROOT / "tests" / "manifests" / "bad"
 IMAGE = "ghcr.io/stepladder/trainer:dev"
-
-
-def example(name: str) -> dict[str, Any]:
-    """A shipped example, as it is."""
-    manifest: dict[str, Any] = yaml.safe_load((EXAMPLES / name).read_text())
-    return manifest
 
 
 def claim() -> dict[str, Any]:

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from cluster.layout import VOLUMES
-from e2e.manifests import example
-from e2e.observe import Outcome, apply, conditions, get, kubectl, live_pods, outcome
+from e2e.manifests import EXAMPLES
+from e2e.observe import Outcome, conditions, get, kubectl, live_pods, outcome
 
 
 @pytest.fixture(scope="module")
 def digits(operator: str, module_namespace: str) -> Outcome:
     """examples/digits.yaml, applied as it is."""
-    apply(example("digits.yaml"), module_namespace)
+    kubectl("apply", "-n", module_namespace, "-f", str(EXAMPLES / "digits.yaml"))
     return outcome("digits", module_namespace, seconds=900)
 
 
