@@ -53,7 +53,7 @@ def _run(file: Path, home: Path | None, output: Literal["text", "json"]) -> int:
 
     try:
         manifest = local.accepted(_study(file))
-        layout = Layout((home or Path(".stepladder") / manifest["metadata"]["name"]).absolute())
+        layout = Layout((home or Path(".stepladder") / manifest["metadata"]["name"]).resolve())
         ending = local.run(manifest, layout, Progress(Console(stderr=output == "json")))
     except (Invalid, HomeError) as error:
         _refuse(f"{file}: {error}")
@@ -110,8 +110,13 @@ def validate(files: tuple[Path, ...]) -> None:
 
     refused = False
     for file in files:
-        for document in _documents(file):
-            name = f"{document.get('kind')}/{(document.get('metadata') or {}).get('name', '?')}"
+        documents = _documents(file)
+        if not documents:
+            refused = True
+            click.echo(f"{file}: holds no manifest", err=True)
+        for document in documents:
+            metadata = document.get("metadata")
+            name = f"{document['kind']}/{metadata.get('name', '?') if isinstance(metadata, dict) else '?'}"
             try:
                 checked(document)
             except Invalid as error:

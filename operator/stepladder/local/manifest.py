@@ -39,8 +39,10 @@ def read(text: str) -> tuple[Object, ...]:
     """The objects of a YAML or JSON text of one or more documents. Raises Invalid, saying where, if it is neither."""
     try:
         documents = [document for document in yaml.load_all(text, _Loader) if document is not None]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number of thousands of digits
         raise Invalid(f"the manifest is not YAML: {error}") from error
+    except RecursionError as error:
+        raise Invalid("the manifest is nested too deeply: see whether a bracket is left open") from error
     for document in documents:
         if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
             raise Invalid("a manifest is a mapping with apiVersion, kind, metadata and spec: give it a kind")

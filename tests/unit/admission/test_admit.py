@@ -30,6 +30,7 @@ LIMITS: list[tuple[dict[str, Any], str, str]] = [
 MISTYPED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"suspend": "yes"}, "spec.suspend", "string", "boolean"),
     ({"parallelism": 1.5}, "spec.parallelism", "number", "integer"),
+    ({"parallelism": 10**20}, "spec.parallelism", "number", "integer"),
     ({"parallelism": True}, "spec.parallelism", "boolean", "integer"),
     ({"trainer": []}, "spec.trainer", "array", "object"),
     ({"rounds": [None]}, "spec.rounds[0]", "null", "object"),

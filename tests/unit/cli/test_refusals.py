@@ -59,6 +59,7 @@ def test_a_file_that_is_not_there_is_refused(invoke: Invoke, tmp_path: Path) -> 
     ("edit", "sentence"),
     [
         (lambda m: m["spec"].update(parallelism=0), "spec.parallelism"),
+        (lambda m: m["spec"].update(parallelism=10**400), "numbers must be finite"),
         (lambda m: m["spec"].update(suspend=True), "spec.suspend is true"),
         (lambda m: m["spec"].update(frobnicate=1), "frobnicate"),
         (lambda m: m["spec"]["parameters"][0]["float"].update(min=2), "float.min must be below float.max"),
@@ -95,6 +96,23 @@ def test_validate_names_every_document_and_refuses_if_one_is_bad(
     assert result.exit_code == 2
     assert "small: valid" in result.stdout
     assert "spec.parallelism" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("# nothing\n", "holds no manifest"),
+        ("kind: TuningStudy\nmetadata: [x]\n", "TuningStudy/?: "),
+        ("kind: TuningStudy\nmetadata: x\n", "TuningStudy/?: "),
+        ("kind: " + "[" * 2000, "nested too deeply"),
+        ("kind: 1" + "0" * 5000, "not YAML"),
+    ],
+)
+def test_validate_answers_a_file_that_is_no_study_with_a_sentence(
+    invoke: Invoke, tmp_path: Path, text: str, sentence: str
+) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    assert sentence in refused(invoke("validate", tmp_path / "bad.yaml"), tmp_path)
 
 
 def test_validate_knows_only_its_own_kinds(invoke: Invoke, tmp_path: Path) -> None:

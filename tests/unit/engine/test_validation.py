@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_told_and_not_raised(value: object) -> None:
     read, found = examine(written)
     assert read is None
     assert [str(p) for p in found] == [
-        "spec.parameters[1].value: must be a string, a number or a boolean: replace the list or mapping"
+        "spec.parameters[1].value: must be a string, a number or a boolean: replace it"
     ]
 
 

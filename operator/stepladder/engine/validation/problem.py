@@ -29,7 +29,7 @@ def unreadable(error: ValidationError) -> tuple[Problem, ...]:
         location = detail["loc"]
         if location and location[-1] in _SCALARS:  # one alternative of a union
             field = _path(location[:-1])
-            found[field] = Problem(field, "must be a string, a number or a boolean: replace the list or mapping")
+            found[field] = Problem(field, "must be a string, a number or a boolean: replace it")
         else:
             field = _path(location)
             found.setdefault(field, Problem(field, f"{detail['msg']}: correct the field"))

@@ -24,8 +24,8 @@ def admit(resource: Resource, new: Object, old: Object | None = None) -> Object:
     if schema is None:
         return new
     try:
-        received = json.loads(json.dumps(new, allow_nan=False), parse_float=_number)
-    except ValueError as error:
+        received = json.loads(json.dumps(new, allow_nan=False), parse_float=_number, parse_int=_integer)
+    except (ValueError, OverflowError) as error:
         raise Invalid(f"{resource.kind} cannot be read: {error}: numbers must be finite") from error
     if unknown := structure.unknown_fields(received, schema):
         fields = ", ".join(f'unknown field "{field}"' for field in unknown)
@@ -48,6 +48,12 @@ def _message(resource: Resource, admitted: Object, causes: list[str]) -> str:
     listed = causes[0] if len(causes) == 1 else f"[{', '.join(causes)}]"
     name = admitted.get("metadata", {}).get("name", "")
     return f'{resource.kind}.{resource.group} "{name}" is invalid: {listed}'
+
+
+def _integer(text: str) -> Any:
+    """Go's integers end at 2^63: what is larger is a number, and no integer. Raises OverflowError beyond 1.8e308."""
+    value = int(text)
+    return value if -(2**63) <= value < 2**63 else float(value)
 
 
 def _number(text: str) -> Any:

@@ -65,7 +65,7 @@ def violations(value: Any, old: Any, schema: Schema, path: str = "") -> Iterator
         yield from _array(value, schema, path)
     elif isinstance(value, str):
         yield from _string(value, schema, path)
-    elif not isinstance(value, bool):
+    elif isinstance(value, int | float) and not isinstance(value, bool):
         yield from _number(value, schema, path)
 
 
