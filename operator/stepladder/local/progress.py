@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stepladder.local.report import duration, number
-from stepladder.local.snapshot import Snapshot, planned_steps
+from stepladder.local.snapshot import Snapshot, planned_work
+from stepladder.local.time_left import TimeLeft, Work
 
 _PLAIN_EVERY_SECONDS: Final = 5.0
 _MOST_RUNNING_SHOWN: Final = 12
@@ -25,7 +26,8 @@ class Progress:
         self._console = console
         self._clock = clock
         self._began = clock()
-        self._first: Snapshot | None = None
+        self._first: Work | None = None
+        self._time_left: TimeLeft | None = None
         self._shown = float("-inf")
         self._last_line = ""
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
@@ -43,7 +45,6 @@ class Progress:
 
     def show(self, at: Snapshot) -> None:
         """Draw it, or say it if it is time for a line."""
-        self._first = self._first or at
         if self._live is not None:
             self._live.update(panel(at, self._seconds_left(at)))
         elif self._clock() - self._shown >= _PLAIN_EVERY_SECONDS:
@@ -57,14 +58,14 @@ class Progress:
         self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
     def _seconds_left(self, at: Snapshot) -> float | None:
-        """By the speed of this run so far; None before there is one."""
-        if self._first is None:
-            return None
-        trained = at.trained_steps - self._first.trained_steps
-        if trained <= 0:
-            return None
-        remaining = max(planned_steps(at.spec) - at.trained_steps, 0)
-        return remaining * (self._clock() - self._began) / trained
+        """By the speed of this run so far; None before there is one, and when all is over."""
+        planned = planned_work(at.spec)
+        if self._first is None or self._time_left is None:
+            self._first, self._time_left = at.done, TimeLeft(planned)
+        done = Work(at.done.segments - self._first.segments, at.done.steps - self._first.steps)
+        self._time_left.observe(done, self._clock() - self._began)
+        remaining = Work(max(planned.segments - at.done.segments, 0), max(planned.steps - at.done.steps, 0))
+        return self._time_left.seconds(remaining) if at.verdict is None else None
 
 
 def line(at: Snapshot, seconds_left: float | None) -> str:
@@ -75,17 +76,19 @@ def line(at: Snapshot, seconds_left: float | None) -> str:
     parts.append(f"{len(at.running)} running, {_ended(at)} of {at.planned_trials} ended")
     if at.best is not None and at.best.best is not None:
         parts.append(f"best {at.spec.objective.metric} {number(at.best.best.value)} at step {at.best.best.step}")
-    parts.append(f"{at.trained_steps:,} of about {planned_steps(at.spec):,} steps")
+    parts.append(f"{at.done.steps:,} of about {planned_work(at.spec).steps:,} steps")
     if seconds_left is not None:
         parts.append(f"about {duration(seconds_left)} left")
-    if at.message:
+    if at.failures:
+        parts.append(_failing(at))
+    if at.message and at.verdict is None:  # the report that follows begins with the verdict
         parts.append(at.message)
     return "; ".join(parts)
 
 
 def panel(at: Snapshot, seconds_left: float | None) -> RenderableType:
     """A snapshot as a small page."""
-    planned = planned_steps(at.spec)
+    planned = planned_work(at.spec).steps
     rounds = [r.name for r in at.spec.rounds]
     place = (
         f"round {at.status.round} ({rounds.index(at.status.round) + 1} of {len(rounds)})"
@@ -96,8 +99,8 @@ def panel(at: Snapshot, seconds_left: float | None) -> RenderableType:
     left = f"  about {duration(seconds_left)} left" if seconds_left is not None else ""
     bar = Table.grid(padding=(0, 1))
     bar.add_row(
-        ProgressBar(total=max(planned, 1), completed=min(at.trained_steps, planned), width=40),
-        f"{at.trained_steps:,} of about {planned:,} steps{left}",
+        ProgressBar(total=max(planned, 1), completed=min(at.done.steps, planned), width=40),
+        f"{at.done.steps:,} of about {planned:,} steps{left}",
     )
     parts: list[RenderableType] = [head, bar, _rungs(at), _running(at)]
     if at.best is not None and at.best.best is not None:
@@ -110,10 +113,12 @@ def panel(at: Snapshot, seconds_left: float | None) -> RenderableType:
                 f" at step {best.step:,} ({at.best.name}: {found})",
             )
         )
-    if at.trained_steps and at.full_steps:
+    if at.done.steps and at.full_steps:
         started = f"training the {len(at.trials)} trials started so far to the end would take {at.full_steps:,} steps"
         parts.append(Text(started, style="dim"))
-    if at.message:
+    if at.failures:
+        parts.append(Text(_failing(at), style="yellow"))
+    if at.message and at.verdict is None:
         parts.append(Text(at.message, style="yellow"))
     return Group(*parts)
 
@@ -127,12 +132,22 @@ def _rungs(at: Snapshot) -> Table:
 
 def _running(at: Snapshot) -> Table:
     table = Table.grid(padding=(0, 2))
-    for trial in at.running[:_MOST_RUNNING_SHOWN]:
+    running = at.running[:_MOST_RUNNING_SHOWN]
+    for trial in running:
         last = f"{at.spec.objective.metric} {number(trial.results[max(trial.results)])}" if trial.results else ""
         table.add_row(trial.name, f"step {trial.steps:,} → {trial.target_steps:,}", last)
+    slots = min(at.spec.parallelism, at.planned_trials, _MOST_RUNNING_SHOWN)
+    for _ in range(slots - len(running) if at.verdict is None else 0):
+        table.add_row("")  # what is below would jump up and down as trials end and begin
     if len(at.running) > _MOST_RUNNING_SHOWN:
         table.add_row(f"and {len(at.running) - _MOST_RUNNING_SHOWN} more")
     return table
+
+
+def _failing(at: Snapshot) -> str:
+    """How many trials have failed, and the most frequent reason."""
+    count = sum(failure.trials for failure in at.failures)
+    return f"{count} {'trial' if count == 1 else 'trials'} failed: {at.failures[0].message}"
 
 
 def _ended(at: Snapshot) -> int:

@@ -1,11 +1,13 @@
 """What a study has found, at its end: a JSON object for programs, and a few lines for people. Pure."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from stepladder.api.study import TuningStudyStatus
 from stepladder.local.layout import Layout
 from stepladder.local.snapshot import Snapshot
+
+_MOST_FAILURES_SHOWN: Final = 5
 
 
 def summary(end: Snapshot) -> dict[str, Any]:
@@ -16,7 +18,8 @@ def summary(end: Snapshot) -> dict[str, Any]:
         "succeeded": end.verdict is True,
         "message": end.message,
         "trials": end.outcomes,
-        "trainedSteps": end.trained_steps,
+        "failures": [{"message": f.message, "trials": f.trials, "first": f.first} for f in end.failures],
+        "trainedSteps": end.done.steps,
         "fullTrainingSteps": end.full_steps,
         "best": None
         if best is None
@@ -52,6 +55,7 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
             f"  checkpoint {best.checkpoint or 'none: trainer.checkpoints names no claim'}",
         ]
     found += [f"  {spread}" for spread in _spreads(end)]
+    found += _failures(end, layout)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in end.outcomes.items())
     found += ["", f"{len(end.trials)} trials: {counts or 'none was started'}.", saving(end)]
     found.append(f"Checkpoints, logs and the study's record are in {layout.root}.")
@@ -60,11 +64,11 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
 
 def saving(at: Snapshot) -> str:
     """What was trained, against training every trial to the end."""
-    if not at.full_steps:
+    if not at.done.steps or not at.full_steps:
         return "No steps were trained."
-    saved = 1 - at.trained_steps / at.full_steps
+    saved = 1 - at.done.steps / at.full_steps
     full = f"every trial to the end would have taken {at.full_steps:,}"
-    return f"Trained {at.trained_steps:,} steps; {full}: {saved:.0%} saved."
+    return f"Trained {at.done.steps:,} steps; {full}: {saved:.0%} saved."
 
 
 def duration(seconds: float) -> str:
@@ -80,6 +84,20 @@ def duration(seconds: float) -> str:
 def number(value: object) -> str:
     """A value with as many digits as one reads."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _failures(end: Snapshot, layout: Layout) -> list[str]:
+    if not end.failures:
+        return []
+    shown = ["", "Why trials failed:"]
+    for failure in end.failures[:_MOST_FAILURES_SHOWN]:
+        others = f" and {failure.trials - 1} more" if failure.trials > 1 else ""
+        shown.append(f"  {failure.first}{others}: {failure.message}")
+        if failure.pod:
+            shown.append(f"    log {layout.log(failure.pod)}")
+    if len(end.failures) > _MOST_FAILURES_SHOWN:
+        shown.append(f"  and {len(end.failures) - _MOST_FAILURES_SHOWN} other reasons")
+    return shown
 
 
 def _spreads(end: Snapshot) -> list[str]:

@@ -1,12 +1,13 @@
 """Where a study stands, for the display and the report. Pure: from objects to a frozen view."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from stepladder.api.conditions import ConditionType, find, is_true
 from stepladder.api.study import Round, TuningStudySpec, TuningStudyStatus
+from stepladder.api.trial import Outcome, TrialStatus
 from stepladder.control.store import Object
 from stepladder.control.study_status import planned_trials
 from stepladder.control.trial_view import trial_view
@@ -15,6 +16,7 @@ from stepladder.engine.ladder import Ladder
 from stepladder.engine.observed import TrialView
 from stepladder.engine.ranking import full_training_steps, incumbent
 from stepladder.engine.rounds import layout
+from stepladder.local.time_left import Work
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,16 @@ class Rung:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why trials have failed: one reason, and the first trial that had it."""
+
+    message: str
+    trials: int
+    first: str
+    pod: str | None  # the last one of the first trial, which its log is named after
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The study and its trials at one moment."""
 
@@ -33,6 +45,8 @@ class Snapshot:
     spec: TuningStudySpec
     status: TuningStudyStatus
     trials: tuple[TrialView, ...]
+    done: Work  # what trainers have reported
+    failures: tuple[Failure, ...] = ()  # the most frequent first
 
     @property
     def verdict(self) -> bool | None:
@@ -83,11 +97,6 @@ class Snapshot:
         return sum(planned_trials(self.spec).values())
 
     @property
-    def trained_steps(self) -> int:
-        """Steps that trainers have reported."""
-        return sum(trial.trained_steps for trial in self.trials)
-
-    @property
     def full_steps(self) -> int:
         """What training each of these trials to the end would have taken."""
         return full_training_steps(self.trials)
@@ -105,27 +114,43 @@ class Snapshot:
 
 def snapshot(study: Object, trials: Iterable[Object]) -> Snapshot:
     """What these objects say."""
-    views = sorted((trial_view(trial) for trial in trials), key=lambda view: view.number)
+    listed = sorted(trials, key=lambda trial: int(trial["spec"]["number"]))
+    views = tuple(trial_view(trial) for trial in listed)
     return Snapshot(
         name=study["metadata"]["name"],
         spec=TuningStudySpec.model_validate(study["spec"]),
         status=TuningStudyStatus.model_validate(study.get("status") or {}),
-        trials=tuple(views),
+        trials=views,
+        done=Work(sum(t.get("status", {}).get("attemptCount", 0) for t in listed), sum(v.trained_steps for v in views)),
+        failures=_failures(trial for trial in listed if trial.get("status", {}).get("outcome") == Outcome.FAILED),
     )
 
 
-def planned_steps(spec: TuningStudySpec) -> int:
-    """Steps that the study takes if no trial fails and, under ASHA, one in `reductionFactor` is promoted."""
+def _failures(failed: Iterable[Object]) -> tuple[Failure, ...]:
+    found: dict[str, Failure] = {}
+    for trial in failed:
+        status = TrialStatus.model_validate(trial["status"])
+        condition = find(status.conditions, ConditionType.SUCCEEDED)
+        said = condition.message.strip() if condition else ""
+        message = said.splitlines()[-1] if said else "it did not say why"  # of a traceback, the last line is the error
+        pod = status.attempts[-1].pod if status.attempts else None
+        known = found.get(message, Failure(message, 0, trial["metadata"]["name"], pod))
+        found[message] = replace(known, trials=known.trials + 1)
+    return tuple(sorted(found.values(), key=lambda failure: -failure.trials))
+
+
+def planned_work(spec: TuningStudySpec) -> Work:
+    """What the study takes if no trial fails and, under ASHA, one in `reductionFactor` is promoted."""
     ladders = (ladder for round_ in spec.rounds for ladder in _ladders(spec, round_))
-    return sum(_steps(ladder.rungs, ladder.size, ladder.reduction_factor) for ladder in ladders)
+    climbs = [climb for ladder in ladders for climb in _climbs(ladder.rungs, ladder.size, ladder.reduction_factor)]
+    return Work(sum(size for size, _ in climbs), sum(size * steps for size, steps in climbs))
 
 
-def _steps(rungs: Sequence[int], size: int, reduction_factor: int) -> int:
-    total = 0
+def _climbs(rungs: Sequence[int], size: int, reduction_factor: int) -> Iterator[tuple[int, int]]:
+    """To every rung: how many trials are trained, and each one by how many steps."""
     for below, rung in pairwise((0, *rungs)):
-        total += size * (rung - below)
+        yield size, rung - below
         size = max(1, size // reduction_factor)
-    return total
 
 
 def _ladders(spec: TuningStudySpec, round_: Round) -> tuple[Ladder, ...]:

@@ -12,7 +12,8 @@ from stepladder.control.store import Object
 from stepladder.local import report
 from stepladder.local.layout import Layout
 from stepladder.local.progress import Progress, line, panel
-from stepladder.local.snapshot import Rung, Snapshot, planned_steps, snapshot
+from stepladder.local.snapshot import Rung, Snapshot, planned_work, snapshot
+from stepladder.local.time_left import Work
 
 HYPERBAND = {"algorithm": "Hyperband", "minSteps": 30, "reductionFactor": 3}
 
@@ -94,16 +95,22 @@ def test_conditions_become_a_verdict_and_a_sentence(
 
 
 @pytest.mark.parametrize(
-    ("rounds", "steps"),
+    ("rounds", "work"),
     [
-        ([{"name": "a", "trials": 49, "maxSteps": 810, "pruner": HYPERBAND}], 10_710),  # Algorithm 1 of the paper
-        ([{"name": "a", "trials": 3, "maxSteps": 90}], 270),
-        ([{"name": "a", "trials": 9, "maxSteps": 270, "pruner": HYPERBAND | {"algorithm": "SuccessiveHalving"}}], 630),
-        ([{"name": "a", "trials": 2, "maxSteps": 10}, AGAIN], 620),
+        (
+            [{"name": "a", "trials": 49, "maxSteps": 810, "pruner": HYPERBAND}],
+            Work(69, 10_710),
+        ),  # Algorithm 1 of the paper
+        ([{"name": "a", "trials": 3, "maxSteps": 90}], Work(3, 270)),
+        (
+            [{"name": "a", "trials": 9, "maxSteps": 270, "pruner": HYPERBAND | {"algorithm": "SuccessiveHalving"}}],
+            Work(13, 630),
+        ),
+        ([{"name": "a", "trials": 2, "maxSteps": 10}, AGAIN], Work(8, 620)),
     ],
 )
-def test_planned_steps_are_those_of_a_study_that_resumes_every_promotion(rounds: list[Object], steps: int) -> None:
-    assert planned_steps(TuningStudySpec.model_validate(spec(rounds=rounds))) == steps
+def test_planned_work_is_that_of_a_study_that_resumes_every_promotion(rounds: list[Object], work: Work) -> None:
+    assert planned_work(TuningStudySpec.model_validate(spec(rounds=rounds))) == work
 
 
 def test_a_line_tells_how_far_how_good_and_how_long() -> None:
@@ -135,6 +142,63 @@ def test_the_live_page_has_something_to_say_before_the_first_trial_and_when_some
     assert "image missing" in page
 
 
+def failed(number: int, message: str) -> Object:
+    attempt = {"number": 1, "pod": f"t-{number}-1", "reason": "Error"}
+    return trial(number, 0, outcome="Failed", attempts=[attempt], conditions=[condition("Succeeded", "False", message)])
+
+
+FAILING = taken(
+    failed(0, "no task 'digit'"), failed(1, "hi\nTraceback ...\nKeyError: 'x'\n"), failed(2, "no task 'digit'")
+)
+
+
+def test_without_kubectl_the_report_alone_says_why_trials_failed_and_where_their_logs_are() -> None:
+    said = report.lines(FAILING, Layout(Path("/home/me")))
+    why = said[said.index("Why trials failed:") + 1 :]
+    assert why[:4] == [
+        "  t-0 and 1 more: no task 'digit'",
+        "    log /home/me/logs/t-0-1.log",
+        "  t-1: KeyError: 'x'",
+        "    log /home/me/logs/t-1-1.log",
+    ]
+    assert report.summary(FAILING)["failures"] == [
+        {"message": "no task 'digit'", "trials": 2, "first": "t-0"},
+        {"message": "KeyError: 'x'", "trials": 1, "first": "t-1"},
+    ]
+
+
+def test_failures_are_said_while_the_study_goes_on() -> None:
+    assert "3 trials failed: no task 'digit'" in line(FAILING, None)
+    assert "3 trials failed: no task 'digit'" in shown(FAILING)
+
+
+def test_a_study_that_trained_nothing_does_not_claim_to_have_saved_everything() -> None:
+    assert report.saving(FAILING) == "No steps were trained."
+
+
+def test_the_page_keeps_its_height_while_a_slot_is_empty_and_gives_it_back_at_the_end() -> None:
+    def height(*conditions: dict[str, Any], pods: int) -> int:
+        trials = [trial(number, 0, pod="p") for number in range(pods)]
+        study = {"metadata": {"name": "s"}, "spec": spec(parallelism=2), "status": {"conditions": list(conditions)}}
+        return len(shown(snapshot(study, trials)).splitlines())
+
+    assert height(pods=0) == height(pods=1) == height(pods=2)
+    assert height(condition("Succeeded", "True", "done"), pods=0) < height(pods=0)
+
+
+def test_when_it_is_over_no_time_is_left_and_the_verdict_is_left_to_the_report() -> None:
+    clock = [0.0]
+    out = io.StringIO()
+    progress = Progress(Console(file=out, width=120, force_terminal=True), clock=lambda: clock[0])
+    with progress:
+        progress.show(taken(trial(0, 30)))
+        clock[0] = 10.0
+        progress.show(taken(trial(0, 90), conditions=(condition("Succeeded", "True", "All done."),)))
+    assert "steps" in out.getvalue()
+    assert " left" not in out.getvalue()
+    assert "All done." not in out.getvalue()
+
+
 def plain(clock: list[float]) -> tuple[Progress, io.StringIO]:
     out = io.StringIO()
     return Progress(Console(file=out, width=40), clock=lambda: clock[0]), out
@@ -163,11 +227,11 @@ def test_time_left_follows_from_the_steps_of_this_run_alone() -> None:
     """A resumed run must not count what earlier ones have trained."""
     clock = [0.0]
     progress, out = plain(clock)
-    progress.show(taken(trial(0, 30)))
+    progress.show(taken(trial(0, 30, attemptCount=1)))
     clock[0] = 10.0
-    progress.show(taken(trial(0, 90)))  # 60 steps in 10 s; 60 of 150 are left
+    progress.show(taken(trial(0, 90, attemptCount=2)))  # 1 segment of 4 and 60 steps of 150 in 10 s; 2 and 60 are left
     assert "left" not in out.getvalue().splitlines()[0]
-    assert out.getvalue().splitlines()[1].endswith("about 10s left")
+    assert out.getvalue().splitlines()[1].endswith("about 14s left")
 
 
 def finished(**best: Any) -> Snapshot:
@@ -219,6 +283,7 @@ def test_the_summary_is_the_promised_object() -> None:
         "succeeded": True,
         "message": "The round is done.",
         "trials": {"completed": 1, "pruned": 1},
+        "failures": [],
         "trainedSteps": 120,
         "fullTrainingSteps": 180,
         "best": {
