@@ -5,7 +5,7 @@ pod's end costs as many reconciles as it frees GPUs, however many wait.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from stepladder.control import quota
 from stepladder.control.cache import Cache, Key
@@ -27,11 +27,17 @@ class QuotaQueue:
         """Why a pod with so many GPUs does not fit now, in a sentence; empty where it fits."""
         return quota.shortage(self._quotas(namespace), self._held_in(namespace), gpus)
 
-    def join(self, trial: Key, gpus: int | None) -> None:
-        """From now on this trial is woken. None: it fits by our arithmetic and was refused, so that it is woken by
-        whatever changes. To be called before room is looked for: what is freed meanwhile must not go unheard.
-        """
+    def join(self, trial: Key, gpus: int) -> None:
+        """From now on this trial is woken. To be called before room is looked for: what is freed meanwhile must not go
+        unheard."""
         self._waiting[trial.namespace][trial] = gpus
+
+    def refused(self, trial: Key) -> None:
+        """It fits by our arithmetic, and the API server thinks otherwise: whatever changes wakes it, and the room that
+        it was woken for is another's."""
+        waiting = self._waiting[trial.namespace]
+        waiting[trial] = None
+        self._wake_fitting(trial.namespace, {other: gpus for other, gpus in waiting.items() if gpus is not None})
 
     def leave(self, trial: Key, *, with_pod: bool) -> None:
         """It waits no more. If it leaves without a pod, the room it was woken for is another's."""
@@ -41,15 +47,17 @@ class QuotaQueue:
 
     def wake(self, namespace: str) -> None:
         """Something may have made room."""
-        waiting = self._waiting[namespace]
-        if waiting:
-            for trial in quota.fitting(self._quotas(namespace), self._held_in(namespace), waiting.items()):
-                self._wake(trial)
+        self._wake_fitting(namespace, self._waiting[namespace])
 
     def wake_all(self) -> None:
         """Everybody: against a wake-up that was lost, and a sentence that is no longer true."""
         for waiting in self._waiting.values():
             for trial in tuple(waiting):
+                self._wake(trial)
+
+    def _wake_fitting(self, namespace: str, waiting: Mapping[Key, int | None]) -> None:
+        if waiting:
+            for trial in quota.fitting(self._quotas(namespace), self._held_in(namespace), waiting.items()):
                 self._wake(trial)
 
     def _quotas(self, namespace: str) -> list[Object]:

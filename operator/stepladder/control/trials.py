@@ -160,17 +160,18 @@ class TrialReconciler:
     async def _make_pod(self, trial: Object, situation: Situation, carrier: Carrier, attempt: int) -> float | None:
         key = key_of(TRIALS, trial)
         made = await self._pods.make(carrier, attempt)
+        wait: float | None = None
         situation = dataclasses.replace(situation, status=TrialStatus.model_validate(trial.get("status", {})))
         if made.hindrance is not None:
             if made.hindrance.quota:
-                self._quota.join(key, None)
-            await self._write_status(trial, situation, decide(situation), made.hindrance)
+                self._quota.refused(key)
+            _, wait = await self._write_status(trial, situation, decide(situation), made.hindrance)
         elif made.never:
             refused = dataclasses.replace(situation, pods=(*situation.pods, _never_made(key, attempt, made.never)))
             await self._write_status(trial, refused, decide(refused), None)
         if made.hindrance is None or not made.hindrance.quota:
             self._quota.leave(key, with_pod=made.pod)
-        return made.retry_after
+        return min((s for s in (made.retry_after, wait) if s is not None), default=None)
 
 
 def _is_passing(new: TrialStatus, old: TrialStatus) -> bool:

@@ -185,6 +185,16 @@ class TestQueue:
         queue.leave(key("stranger"), with_pod=False)
         assert woken == []
 
+    def test_who_is_refused_gives_the_room_to_the_next_and_is_asked_whatever_changes(self) -> None:
+        queue, cache, woken = self.queue(limit(1))
+        for name in ("t0", "t1", "t2"):
+            queue.join(key(name), 1)
+        queue.refused(key("t0"))
+        assert woken == ["t1"]
+        cache.put(QUOTAS, limit(1, 1, version=2))
+        queue.wake(NAMESPACE)
+        assert woken == ["t1", "t0"]
+
     def test_joining_again_keeps_the_place(self) -> None:
         queue, _, woken = self.queue(limit(1))
         for name in ("t0", "t1", "t0"):

@@ -13,6 +13,7 @@ from control.virtual import VirtualClock, run
 from control.world import FaultyStore
 from stepladder.api import names
 from stepladder.api.conditions import ConditionType
+from stepladder.control.cache import Key
 from stepladder.control.controller import Controller
 from stepladder.control.scraping import Fetch
 from stepladder.control.store import (
@@ -27,6 +28,7 @@ from stepladder.control.store import (
     QuotaExceeded,
     Resource,
 )
+from stepladder.control.trials import TrialReconciler
 from stepladder.local.store import MemoryStore
 from stepladder.search.record import OptunaRecord
 
@@ -37,13 +39,14 @@ class Refusing(FaultyStore):
     """Lets pods be created, or raises what it is told to."""
 
     refusal: Callable[[], Exception] | None = None
+    refused = ""  # only pods whose names begin so
     slowness = 0.0
 
     async def create(self, resource: Resource, manifest: Object) -> Object:
         if resource == PODS:
             refusal = self.refusal
             await asyncio.sleep(self.slowness)
-            if refusal is not None:
+            if refusal is not None and manifest["metadata"]["name"].startswith(self.refused):
                 raise refusal()
         return await super().create(resource, manifest)
 
@@ -197,6 +200,25 @@ def test_a_raised_quota_starts_as_many_as_fit_and_asks_no_others() -> None:
         assert await lab.pods() == ["t00-1", "t01-1", "t02-1"]
         # Of each of the three: the pod, and the status that it waits no more.
         assert lab.writes.total() - before == 6
+
+    play(script)
+
+
+def test_room_that_one_trial_cannot_use_is_anothers() -> None:
+    """The first in the line is woken for a GPU and refused for its CPUs: catches the GPU left idle."""
+
+    async def script(lab: Lab) -> None:
+        lab.seen.refused = "first"
+        lab.seen.refusal = lambda: QuotaExceeded("exceeded quota: cpus, requested: cpu=64, used: cpu=0, limited: cpu=8")
+        await lab.quota(0)
+        for name in ("first", "second"):
+            await lab.trial(name, gpus=1)
+            await asyncio.sleep(1)
+        await lab.store.patch(QUOTAS, NS, "gpus", {"spec": {"hard": {names.GPU_QUOTA_RESOURCE: "1"}}})
+        await asyncio.sleep(1)
+        assert await lab.pods() == ["second-1"]
+        await asyncio.sleep(31)
+        assert "cpus" in (await lab.condition(ConditionType.QUOTA_EXCEEDED, "first"))[1]
 
     play(script)
 
@@ -388,6 +410,32 @@ def test_a_study_that_waits_for_nothing_writes_nothing() -> None:
         writes = list(lab.seen.writes)
         await asyncio.sleep(1000)
         assert lab.seen.writes == writes
+
+    play(script)
+
+
+def test_only_a_changed_spec_concerns_the_trials_of_a_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches ten thousand trials reconciled for each status write of their study, of which there is one a second."""
+    looked_at: list[str] = []
+    reconcile = TrialReconciler.reconcile
+
+    async def noted(self: TrialReconciler, key: Key) -> float | None:
+        looked_at.append(key.name)
+        return await reconcile(self, key)
+
+    monkeypatch.setattr(TrialReconciler, "reconcile", noted)
+
+    async def script(lab: Lab) -> None:
+        await lab.store.create(STUDIES, small_study())
+        await asyncio.sleep(5)
+        looked_at.clear()
+        await lab.store.patch_status(STUDIES, NS, "study", {"status": {"progress": "1/2/3"}})
+        await lab.store.patch(STUDIES, NS, "study", {"metadata": {"labels": {"a": "b"}}})
+        await asyncio.sleep(5)
+        assert looked_at == []
+        await lab.store.patch(STUDIES, NS, "study", {"spec": {"trainer": {"podRetention": "None"}}})
+        await asyncio.sleep(5)
+        assert looked_at == ["study-0"]
 
     play(script)
 
