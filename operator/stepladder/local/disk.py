@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -65,23 +65,31 @@ def locked(layout: Layout) -> Iterator[None]:
 
 
 @contextmanager
-def durable_store(layout: Layout, admit: Admit) -> Iterator[MemoryStore]:
+def durable_store(layout: Layout, admit: Admit, warn: Callable[[str], object]) -> Iterator[MemoryStore]:
     """A store that begins with what the journal holds and writes every change to it. The caller holds the lock.
 
-    Raises HomeError if the journal is damaged in more than its last line.
+    `warn` is told once when changes can no longer be written, and again after they could be. Raises HomeError if the
+    journal is damaged in more than its last line.
     """
     journal = Journal(layout.objects)
     stored, resource_version = journal.read()
     store = MemoryStore(admit=admit)
+    failing = False
 
     def record(change: Change) -> None:
+        nonlocal failing
         try:
             if journal.lines > max(_COMPACT_ABOVE_LINES, 4 * store.registry.count()):
                 # The change that is being recorded has its number already, and is appended to the new journal.
                 journal.rewrite(store.registry.all(), store.registry.resource_version - 1)
             journal.append(change)
         except OSError as error:
-            raise Unavailable(f"cannot write {layout.objects}: {error.strerror}") from error
+            sentence = f"cannot write {layout.objects}: {error.strerror}"
+            if not failing:
+                failing = True
+                warn(f"{sentence}; the study waits until it can: make room or permit it")
+            raise Unavailable(sentence) from error
+        failing = False
 
     try:
         try:

@@ -51,7 +51,7 @@ def run(manifest: Object, layout: Layout, progress: Progress) -> Ending:
     Raises HomeError if the home cannot be used, and Invalid if it holds this study with a spec that cannot become the
     manifest's.
     """
-    with locked(layout), _logged(layout), durable_store(layout, admit) as store, progress:
+    with locked(layout), logged(layout), durable_store(layout, admit, progress.say) as store, progress:
         return asyncio.run(_run(store, manifest, layout, progress))
 
 
@@ -170,9 +170,9 @@ def _signals(on_first: Callable[[], None]) -> Iterator[asyncio.Event]:
 
 
 @contextlib.contextmanager
-def _logged(layout: Layout) -> Iterator[None]:
+def logged(layout: Layout) -> Iterator[None]:
     """The program's own log goes to a file of the home: the terminal belongs to the display."""
-    handler = logging.FileHandler(layout.root / "stepladder.log")
+    handler = _LogFile(layout.root / "stepladder.log")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     level = root.level
@@ -183,4 +183,12 @@ def _logged(layout: Layout) -> Iterator[None]:
     finally:
         root.setLevel(level)
         root.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # a full disk
+            handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that cannot be written says nothing: the store complains of the same disk, and in one sentence."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the name that logging calls
+        """Drop the record."""

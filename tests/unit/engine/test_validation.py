@@ -113,9 +113,7 @@ def test_what_cannot_be_read_is_told_and_not_raised(value: object) -> None:
     written["parameters"][1]["value"] = value  # type: ignore[assignment]  # wrong on purpose
     read, found = examine(written)
     assert read is None
-    assert [str(p) for p in found] == [
-        "spec.parameters[1].value: must be a string, a number or a boolean: replace it"
-    ]
+    assert [str(p) for p in found] == ["spec.parameters[1].value: must be a string, a number or a boolean: replace it"]
 
 
 HYPERBAND = {"algorithm": "Hyperband", "minSteps": 10, "reductionFactor": 3}
