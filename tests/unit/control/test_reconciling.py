@@ -217,8 +217,22 @@ def test_room_that_one_trial_cannot_use_is_anothers() -> None:
         await lab.store.patch(QUOTAS, NS, "gpus", {"spec": {"hard": {names.GPU_QUOTA_RESOURCE: "1"}}})
         await asyncio.sleep(1)
         assert await lab.pods() == ["second-1"]
-        await asyncio.sleep(31)
-        assert "cpus" in (await lab.condition(ConditionType.QUOTA_EXCEEDED, "first"))[1]
+        assert (await lab.condition(ConditionType.QUOTA_EXCEEDED, "first"))[0] == "True"
+
+    play(script)
+
+
+def test_another_reason_is_told_before_long() -> None:
+    async def script(lab: Lab) -> None:
+        said = ["cpus"]
+        lab.seen.refusal = lambda: QuotaExceeded(f"exceeded quota: {said[0]}")
+        await lab.quota(9)
+        await lab.trial(gpus=1)
+        await asyncio.sleep(1)
+        said[0] = "pods"
+        await lab.store.patch(QUOTAS, NS, "gpus", {"metadata": {"labels": {"a": "b"}}})
+        await asyncio.sleep(32)
+        assert await lab.condition(ConditionType.QUOTA_EXCEEDED) == ("True", "exceeded quota: pods")
 
     play(script)
 
