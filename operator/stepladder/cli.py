@@ -63,11 +63,13 @@ def _run(file: Path, home: Path | None, output: Literal["text", "json"]) -> int:
         return INTERRUPTED
     if ending.last.refused:
         _refuse(f"{file}: {ending.last.message}")
+    if ending.was_finished:
+        changed = f"; what {file} has changed since is not run" if ending.changed else ""
+        sentence = f"The study is finished{changed}; to run it anew, give another --home or remove {layout.root}."
+        click.echo(f"{sentence}\n", err=output == "json")
     if output == "json":
         click.echo(json.dumps(report.summary(ending.last)))
     else:
-        if ending.was_finished:
-            click.echo(f"The study is finished; to run it anew, give another --home or remove {layout.root}.\n")
         click.echo("\n".join(report.lines(ending.last, layout)))
     return 0 if ending.last.verdict else 1
 

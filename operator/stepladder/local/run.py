@@ -31,6 +31,7 @@ class Ending:
     last: Snapshot
     interrupted: bool = False
     was_finished: bool = False  # before this run began
+    changed: bool = False  # the manifest, since then: that is not run
 
 
 def accepted(manifest: Object) -> Object:
@@ -59,7 +60,7 @@ async def _run(store: MemoryStore, manifest: Object, layout: Layout, progress: P
     study = await _applied(store, manifest)
     began = await _now(store, study)
     if began.verdict is not None:
-        return Ending(began, was_finished=True)
+        return Ending(began, was_finished=True, changed=study["spec"] != manifest["spec"])
     await _provide_claims(store, study)
     with _signals(lambda: progress.say("stopping: trainers save their checkpoints")) as interrupted:
         await _until(store, study, layout, progress, interrupted)

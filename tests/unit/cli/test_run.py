@@ -48,10 +48,19 @@ def test_a_study_runs_to_its_end_and_is_finished_the_second_time(
     assert Path(found["best"]["checkpoint"]).is_relative_to(tmp_path / ".stepladder" / "small")
     again = invoke("run", file, "--output", "json")
     assert (again.exit_code, last_object(again.stdout)) == (0, found)
+    assert "finished" in again.stderr
     text = invoke("run", file).stdout
-    assert "finished" in text
+    assert "finished; to run it anew" in text
     assert found["best"]["checkpoint"] in text
     assert "Trained 150 steps; every trial to the end would have taken 270: 44% saved." in text
+
+
+def test_a_finished_study_says_that_the_corrected_file_is_not_run(study: StudyMaker, invoke: Invoke) -> None:
+    """Somebody corrects what made it fail, runs it again, and reads the old failure."""
+    assert invoke("run", study("--exit=78", failurePolicy={"maxFailedTrials": 0})).exit_code == 1
+    again = invoke("run", study())
+    assert again.exit_code == 1
+    assert "study.yaml has changed since is not run; to run it anew, give another --home" in again.stdout
 
 
 def test_a_study_that_fails_exits_with_1_and_says_why(study: StudyMaker, invoke: Invoke) -> None:
