@@ -7,7 +7,7 @@ import pytest
 
 from cluster.layout import VOLUMES
 from e2e.manifests import EXAMPLES
-from e2e.observe import Outcome, conditions, get, kubectl, live_pods, outcome
+from e2e.observe import Outcome, conditions, get, kubectl, live_pods, outcome, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_the_best_checkpoint_is_on_the_volume(digits: Outcome, module_namespace:
 
 
 def test_no_pod_is_left_and_the_columns_tell_how_it_went(digits: Outcome, module_namespace: str) -> None:
-    assert live_pods(module_namespace) == []
+    wait_until("the last pod is gone", lambda: not live_pods(module_namespace), seconds=30)
     row = kubectl("get", "study", "digits", "-n", module_namespace).splitlines()[1]
     assert "0/49/49" in row
     assert "73%" in row

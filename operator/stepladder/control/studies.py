@@ -25,6 +25,7 @@ from stepladder.engine.actions import Action, Plan, Promote, SetDesired, Start, 
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
 from stepladder.engine.ranking import incumbent
+from stepladder.engine.validation import warnings
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,17 @@ STATUS_EVERY_SECONDS = 1.0  # counts that merely move may wait this long, condit
 MISSING_CLAIM_RETRY_SECONDS = 10.0
 NAME_TAKEN_RETRY_SECONDS = 2.0
 STORAGE_RETRY_SECONDS = 5.0
+
+# The turns of a condition that become an Event, and whether as a warning.
+TOLD = {
+    (ConditionType.ACCEPTED, "False"): True,
+    (ConditionType.SUCCEEDED, "False"): True,
+    (ConditionType.SUCCEEDED, "True"): False,
+    (ConditionType.DEGRADED, "True"): True,
+    (ConditionType.QUOTA_EXCEEDED, "True"): True,
+    (ConditionType.BUDGET_EXHAUSTED, "True"): False,
+    (ConditionType.SUSPENDED, "True"): False,
+}
 
 
 class StudyReconciler:
@@ -217,26 +229,20 @@ class StudyReconciler:
         self._last_write[key] = now
         for happening in _happenings(old, new):
             await self._events.record(written, happening)
+        if spec is not None and not old.conditions and not given.problem:
+            for advice in warnings(spec):
+                await self._events.record(
+                    written, Happening("Advice", f"{advice.field}: {advice.message}", warning=True)
+                )
         return None
 
 
 def _happenings(old: TuningStudyStatus, new: TuningStudyStatus) -> Iterator[Happening]:
     """One Event per condition that has turned, and one per round that has begun."""
-    warnings = {(ConditionType.ACCEPTED, "False"), (ConditionType.SUCCEEDED, "False")}
-    told = {
-        *warnings,
-        (ConditionType.SUCCEEDED, "True"),
-        (ConditionType.DEGRADED, "True"),
-        (ConditionType.QUOTA_EXCEEDED, "True"),
-        (ConditionType.BUDGET_EXHAUSTED, "True"),
-        (ConditionType.SUSPENDED, "True"),
-    }
     if new.round and new.round != old.round:
         yield Happening("RoundStarted", f"round {new.round} has begun")
     for condition in new.conditions:
-        kind = ConditionType(condition.type)
-        before = find(old.conditions, kind)
-        turned = before is None or before.status != condition.status
-        if turned and (kind, condition.status) in told:
-            bad = (kind, condition.status) in warnings or kind in (ConditionType.DEGRADED, ConditionType.QUOTA_EXCEEDED)
-            yield Happening(condition.reason, condition.message, warning=bad)
+        turn = (ConditionType(condition.type), condition.status)
+        before = find(old.conditions, turn[0])
+        if turn in TOLD and (before is None or before.status != condition.status):
+            yield Happening(condition.reason, condition.message, warning=TOLD[turn])

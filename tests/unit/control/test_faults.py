@@ -302,6 +302,21 @@ def test_a_study_that_cannot_be_read_does_not_keep_others_from_running(undisturb
     assert "parameters" in seen["accepted"]["message"]
 
 
+def test_advice_is_told_once_and_stops_nothing() -> None:
+    seen: dict[str, Any] = {}
+    batch = {"name": "batch_size", "categorical": {"values": [32, 64]}}
+
+    async def meddle(store: MemoryStore) -> None:
+        await asyncio.sleep(10)
+        found = [e for e in (await store.list(EVENTS, NAMESPACE)).items if e["reason"] == "Advice"]
+        seen["advice"] = [(e["count"], e["message"]) for e in found]
+
+    report = play(study(parameters=[*study()["spec"]["parameters"], batch]), meddle=meddle)
+    assert report.phase == "Succeeded"
+    assert {count for count, _ in seen["advice"]} == {1}
+    assert any("batch_size" in message for _, message in seen["advice"])
+
+
 def test_a_trial_applied_by_hand_needs_no_study() -> None:
     seen: dict[str, Any] = {}
     by_hand = {
