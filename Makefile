@@ -52,6 +52,11 @@ test: check verify ## Everything, the end-to-end tests on a real cluster include
 e2e: sync ## End-to-end tests on the test cluster, which must be up and have the images
 	$(RUN) pytest -q tests/contract tests/e2e --cluster --timeout 1200
 
+.PHONY: bench
+bench: sync ## Record figures on the test cluster, which must be up and have the images, into .bench/
+	$(RUN) pytest -q tests/bench --cluster --timeout 1200
+	@cat .bench/*.json
+
 .PHONY: format
 format: sync ## Format, and mend what the linter can mend
 	$(RUN) ruff format .
