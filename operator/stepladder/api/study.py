@@ -90,7 +90,12 @@ class Budget(ApiModel):
     """What the study may cost. Whatever runs out first ends it, with the best trial found so far."""
 
     gpu_hours: float | None = Field(default=None, gt=0, le=1e9, description="GPUs times hours, over all trials.")
-    trained_steps: int | None = Field(default=None, ge=1, le=MAX_STEPS, description="Steps over all trials.")
+    trained_steps: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_STEPS,
+        description="Steps over all trials. No new segment starts beyond it; those under way are stopped.",
+    )
     active_deadline_seconds: int | None = Field(
         default=None, ge=1, le=31_536_000, description="Wall-clock time since the study started."
     )

@@ -30,7 +30,8 @@ def incumbent(spec: TuningStudySpec, trials: Sequence[TrialView]) -> TrialView |
     """The best trial by its best objective: among those that meet the target if any do, else among the completed ones
     of the latest round that has any, else among all. Ties go to more steps, then to the lower number.
 
-    None if no trial has a finite objective. Infeasible trials never win.
+    Where a round repeats its configurations, the best configuration by its mean is chosen first, since over many runs
+    the best single one is mostly luck. None if no trial has a finite objective. Infeasible trials never win.
     """
     contenders = [trial for trial in trials if _counts(trial)]
     pool = [trial for trial in contenders if meets_target(spec.objective, trial)]
@@ -38,7 +39,10 @@ def incumbent(spec: TuningStudySpec, trials: Sequence[TrialView]) -> TrialView |
         completed = [trial for trial in contenders if trial.outcome is Outcome.COMPLETED]
         order = {round_.name: place for place, round_ in enumerate(spec.rounds)}
         latest = max((order.get(trial.round, -1) for trial in completed), default=-1)
-        pool = [trial for trial in completed if order.get(trial.round, -1) == latest] or contenders
+        of_latest = [trial for trial in completed if order.get(trial.round, -1) == latest]
+        if of_latest and spec.rounds[latest].repeats > 1:
+            of_latest = list(best_configurations(spec.objective.direction, of_latest, 1)[0].runs)
+        pool = of_latest or contenders
 
     def key(trial: TrialView) -> tuple[float, int, int]:
         value = trial.best.value if trial.best is not None else float("inf")

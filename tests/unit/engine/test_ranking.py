@@ -56,6 +56,19 @@ def test_the_incumbent_is_the_best_completed_trial_of_the_latest_round() -> None
     assert winner(early, running) == "t0"
 
 
+def test_where_runs_are_repeated_the_best_mean_wins_not_the_luckiest_run() -> None:
+    """Catches a study that reports the mean of one configuration and the luck of another."""
+    rounds = ({"trials": 2, "maxSteps": 9, "repeats": 2},)
+    lucky = [trial(0, 0.1, configuration=0), trial(1, 0.5, configuration=0)]
+    steady = [trial(2, 0.21, configuration=1), trial(3, 0.2, configuration=1)]
+    best = incumbent(study(*rounds), [*lucky, *steady])
+    assert best is not None
+    assert best.name == "t3"
+    told = spread(Direction.MINIMIZE, [*lucky, *steady])
+    assert told is not None
+    assert told.trial == "t2"
+
+
 def test_without_completed_trials_any_finite_best_is_the_incumbent() -> None:
     """Catches a study over budget that has nothing to show."""
     assert winner(trial(0, 0.3, Outcome.PRUNED), trial(1, 0.2, Outcome.STOPPED)) == "t1"

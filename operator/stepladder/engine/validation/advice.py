@@ -53,6 +53,18 @@ def advice(spec: TuningStudySpec) -> Iterator[Problem]:
             "without a claim a promoted or disrupted trial starts again from step 0 on a cluster: name one",
         )
 
+    if spec.budget.gpu_hours is not None and not _asks_for_gpus(spec):
+        yield Problem(
+            "spec.budget.gpuHours",
+            "the trainer asks for no nvidia.com/gpu, so that this never runs out: give its container a limit, or use"
+            " trainedSteps or activeDeadlineSeconds",
+        )
+
+
+def _asks_for_gpus(spec: TuningStudySpec) -> bool:
+    containers = spec.trainer.template["spec"]["containers"]
+    return any("nvidia.com/gpu" in ((c.get("resources") or {}).get("limits") or {}) for c in containers)
+
 
 def _ladder(round_: Round, field: str) -> Iterator[Problem]:
     pruner = round_.pruner
