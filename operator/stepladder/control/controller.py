@@ -107,7 +107,8 @@ class Controller:
                     listing = await self._store.list(resource, self._namespace, None)
                 except StoreError as error:
                     logger.warning("cannot list %s: %s", resource.plural, error)
-                    pause, complete = RELIST_RETRY_SECONDS, False
+                    if resource != QUOTAS:  # they only spare us refusals
+                        pause, complete = RELIST_RETRY_SECONDS, False
                     continue
                 for change in self._cache.replace(resource, listing):
                     self._queue_for(change)

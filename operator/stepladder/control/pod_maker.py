@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,7 @@ class Made:
     """What came of it: a pod, unless there is a hindrance, a time to try again, or a reason never to."""
 
     hindrance: Hindrance | None = None
+    refused: bool = False  # by the API server, for a quota
     retry_after: float | None = None
     never: str = ""  # why the API server will never take this pod
 
@@ -38,8 +40,11 @@ class PodMaker:
         self._writer = writer
         self._creating: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def make(self, carrier: Carrier, attempt: int) -> Made:
-        """Make the pod of this attempt, unless it is there. Raises StoreError where that may pass by itself."""
+    async def make(self, carrier: Carrier, attempt: int, shortage: Callable[[], str]) -> Made:
+        """Make the pod of this attempt, unless it is there or `shortage` of quota has a reason not to.
+
+        Raises StoreError where what hinders may pass by itself.
+        """
         manifest = build_pod(carrier, attempt)
         key = key_of(PODS, manifest)
         async with self._creating[key.namespace]:
@@ -47,14 +52,16 @@ class PodMaker:
             found = await self._writer.refresh(key)
             if found is not None:
                 return _taken(carrier.trial, key, found)
+            if short := shortage():  # others have been made while this one waited for its turn
+                return Made(Hindrance(short, quota=True))
             try:
                 await self._writer.create(PODS, manifest)
             except AlreadyExists:
                 return Made(retry_after=NAME_TAKEN_RETRY_SECONDS)
             except QuotaExceeded as error:
-                return Made(Hindrance(quota.refusal(str(error)), quota=True))
+                return Made(Hindrance(quota.refusal(str(error)), quota=True), refused=True)
             except Forbidden as error:
-                return Made(Hindrance(f"the API server refuses the pod: {error}"), REFUSED_RETRY_SECONDS)
+                return Made(Hindrance(f"the API server refuses the pod: {error}"), retry_after=REFUSED_RETRY_SECONDS)
             except Invalid as error:
                 return Made(never=f"trainer.template makes no valid pod: {error}")
         return Made()
@@ -68,4 +75,4 @@ def _taken(trial: Object, key: Key, found: Object) -> Made:
     if owns(trial, found) or passing:
         return Made(retry_after=NAME_TAKEN_RETRY_SECONDS)
     message = f"a pod named {key.name} exists that is not this trial's: delete it, and the trial goes on"
-    return Made(Hindrance(message), REFUSED_RETRY_SECONDS)
+    return Made(Hindrance(message), retry_after=REFUSED_RETRY_SECONDS)

@@ -28,17 +28,14 @@ def shortage(quotas: Iterable[Object], held: int, gpus: int) -> str:
     return ""
 
 
-def fitting(quotas: Iterable[Object], held: int, waiting: Iterable[tuple[K, int | None]]) -> tuple[K, ...]:
-    """Those of the waiting, with the GPUs that each needs and in the order of their coming, for which there is room.
-
-    Those whose need is not known (None) are always among them, and take no room from the others.
-    """
+def fitting(quotas: Iterable[Object], held: int, waiting: Iterable[tuple[K, int]]) -> tuple[K, ...]:
+    """Those of the waiting, with the GPUs that each needs and in the order of their coming, for which there is room."""
     free = min((hard - used for _, hard, used in _limits(quotas, held)), default=None)
     found: list[K] = []
     for key, gpus in waiting:
         if free is None or not gpus or gpus <= free:
             found.append(key)
-            free = None if free is None else free - (gpus or 0)
+            free = None if free is None else free - gpus
     return tuple(found)
 
 

@@ -1,16 +1,31 @@
 """The trials that wait for GPU quota, in the order of their coming, and who of them is woken when there is room.
 
 Nobody waits by a timer: whatever may have made room wakes those for whom there is room now, and no others, so that a
-pod's end costs as many reconciles as it frees GPUs, however many wait.
+pod's end costs as many reconciles as it frees GPUs, however many wait. Trials that fit by our arithmetic and were
+refused (by a quota on CPUs, say) are tried one by one: the next when one of them got its pod, or something changed.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from stepladder.control import quota
 from stepladder.control.cache import Cache, Key
 from stepladder.control.gpus import total
 from stepladder.control.store import PODS, QUOTAS, Object
+
+State = tuple[int, int]
+"""What the cache knew of pods and quotas, as revisions."""
+LONG_AGO: State = (-1, -1)
+
+
+@dataclass
+class _Line:
+    """Who waits in one namespace."""
+
+    gpus: dict[Key, int] = field(default_factory=dict)  # that each of them needs
+    asked: dict[Key, State] = field(default_factory=dict)  # when each of them last looked for room
+    refused: OrderedDict[Key, tuple[State, str]] = field(default_factory=OrderedDict)  # when they asked, and why
 
 
 class QuotaQueue:
@@ -19,7 +34,7 @@ class QuotaQueue:
     def __init__(self, cache: Cache, wake: Callable[[Key], None]) -> None:
         self._cache = cache
         self._wake = wake
-        self._waiting: defaultdict[str, dict[Key, int | None]] = defaultdict(dict)
+        self._lines: defaultdict[str, _Line] = defaultdict(_Line)
         self._held: dict[str, int] = {}  # by namespace, as of one revision of the pods
         self._revision = -1
 
@@ -27,38 +42,63 @@ class QuotaQueue:
         """Why a pod with so many GPUs does not fit now, in a sentence; empty where it fits."""
         return quota.shortage(self._quotas(namespace), self._held_in(namespace), gpus)
 
+    def in_vain(self, trial: Key) -> str:
+        """Why it was refused, if nothing has changed since it asked; else empty."""
+        when, why = self._lines[trial.namespace].refused.get(trial, (None, ""))
+        return why if when == self._state() else ""
+
     def join(self, trial: Key, gpus: int) -> None:
         """From now on this trial is woken. To be called before room is looked for: what is freed meanwhile must not go
         unheard."""
-        self._waiting[trial.namespace][trial] = gpus
+        line = self._lines[trial.namespace]
+        line.gpus[trial] = gpus
+        line.asked[trial] = self._state()
 
-    def refused(self, trial: Key) -> None:
-        """It fits by our arithmetic, and the API server thinks otherwise: whatever changes wakes it, and the room that
-        it was woken for is another's."""
-        waiting = self._waiting[trial.namespace]
-        waiting[trial] = None
-        self._wake_fitting(trial.namespace, {other: gpus for other, gpus in waiting.items() if gpus is not None})
+    def refused(self, trial: Key, why: str) -> None:
+        """It fits by our arithmetic, and the API server thinks otherwise: the room is for others to try."""
+        line = self._lines[trial.namespace]
+        line.refused.pop(trial, None)
+        line.refused[trial] = (line.asked[trial], why)
+        self._wake_fitting(trial.namespace)
 
     def leave(self, trial: Key, *, with_pod: bool) -> None:
         """It waits no more. If it leaves without a pod, the room it was woken for is another's."""
-        missing = object()
-        if self._waiting[trial.namespace].pop(trial, missing) is not missing and not with_pod:
+        line = self._lines[trial.namespace]
+        waited = line.gpus.pop(trial, None) is not None
+        refused = line.refused.pop(trial, None) is not None
+        line.asked.pop(trial, None)
+        if waited and not with_pod:
             self.wake(trial.namespace)
+        elif refused:
+            self._wake_refused(trial.namespace)
 
     def wake(self, namespace: str) -> None:
         """Something may have made room."""
-        self._wake_fitting(namespace, self._waiting[namespace])
+        self._wake_fitting(namespace)
+        self._wake_refused(namespace)
 
     def wake_all(self) -> None:
-        """Everybody: against a wake-up that was lost, and a sentence that is no longer true."""
-        for waiting in self._waiting.values():
-            for trial in tuple(waiting):
+        """Everybody, the refused too: against a wake-up that was lost, and a sentence that is no longer true."""
+        for line in self._lines.values():
+            for trial, (_, why) in line.refused.items():
+                line.refused[trial] = (LONG_AGO, why)
+            for trial in tuple(line.gpus):
                 self._wake(trial)
 
-    def _wake_fitting(self, namespace: str, waiting: Mapping[Key, int | None]) -> None:
+    def _wake_fitting(self, namespace: str) -> None:
+        line = self._lines[namespace]
+        waiting = [(trial, gpus) for trial, gpus in line.gpus.items() if trial not in line.refused]
         if waiting:
-            for trial in quota.fitting(self._quotas(namespace), self._held_in(namespace), waiting.items()):
+            for trial in quota.fitting(self._quotas(namespace), self._held_in(namespace), waiting):
                 self._wake(trial)
+
+    def _wake_refused(self, namespace: str) -> None:
+        for trial in self._lines[namespace].refused:
+            self._wake(trial)
+            return
+
+    def _state(self) -> State:
+        return self._cache.revision(PODS), self._cache.revision(QUOTAS)
 
     def _quotas(self, namespace: str) -> list[Object]:
         return [q for q in self._cache.all(QUOTAS) if q["metadata"]["namespace"] == namespace]

@@ -134,8 +134,9 @@ class TrialReconciler:
             self._quota.leave(key, with_pod=decision.status.pod is not None)
             return False, None
         gpus = gpus_of(carrier.trainer.template["spec"])
+        in_vain = self._quota.in_vain(key)
         self._quota.join(key, gpus)
-        if short := self._quota.shortage(key.namespace, gpus):
+        if short := self._quota.shortage(key.namespace, gpus) or in_vain:
             return True, Hindrance(short, quota=True)
         # What hindered it last time stays true until the pod is there: else the status would turn with every attempt.
         return False, hindrance(situation.status)
@@ -159,12 +160,13 @@ class TrialReconciler:
 
     async def _make_pod(self, trial: Object, situation: Situation, carrier: Carrier, attempt: int) -> float | None:
         key = key_of(TRIALS, trial)
-        made = await self._pods.make(carrier, attempt)
+        gpus = gpus_of(carrier.trainer.template["spec"])
+        made = await self._pods.make(carrier, attempt, lambda: self._quota.shortage(key.namespace, gpus))
         wait: float | None = None
         situation = dataclasses.replace(situation, status=TrialStatus.model_validate(trial.get("status", {})))
         if made.hindrance is not None:
-            if made.hindrance.quota:
-                self._quota.refused(key)
+            if made.refused:
+                self._quota.refused(key, made.hindrance.message)
             _, wait = await self._write_status(trial, situation, decide(situation), made.hindrance)
         elif made.never:
             refused = dataclasses.replace(situation, pods=(*situation.pods, _never_made(key, attempt, made.never)))

@@ -118,11 +118,10 @@ def test_the_sentence_stays_the_same_while_others_come_and_go() -> None:
         (2, [1, 1, 1], [0, 1]),
         (2, [4, 1, 1], [1, 2]),
         (3, [2, 2, 1], [0, 2]),
-        (1, [None, 1, 1], [0, 1]),
         (0, [0, 1], [0]),
     ],
 )
-def test_those_for_whom_there_is_room_in_their_order(free: int, needs: list[int | None], woken: list[int]) -> None:
+def test_those_for_whom_there_is_room_in_their_order(free: int, needs: list[int], woken: list[int]) -> None:
     assert list(quota.fitting([limit(8, 8 - free)], 0, enumerate(needs))) == woken
 
 
@@ -185,15 +184,36 @@ class TestQueue:
         queue.leave(key("stranger"), with_pod=False)
         assert woken == []
 
-    def test_who_is_refused_gives_the_room_to_the_next_and_is_asked_whatever_changes(self) -> None:
-        queue, cache, woken = self.queue(limit(1))
+    def test_who_is_refused_gives_the_room_to_the_next(self) -> None:
+        queue, _, woken = self.queue(limit(1))
         for name in ("t0", "t1", "t2"):
             queue.join(key(name), 1)
-        queue.refused(key("t0"))
+        queue.refused(key("t0"), "full")
         assert woken == ["t1"]
-        cache.put(QUOTAS, limit(1, 1, version=2))
+
+    def test_the_refused_are_tried_one_by_one_and_in_turn(self) -> None:
+        """Catches a thousand refusals for each pod that ends, and one trial that is asked for ever."""
+        queue, _, woken = self.queue(limit(9))
+        for name in ("t0", "t1", "t2"):
+            queue.join(key(name), 1)
+            queue.refused(key(name), "full")
+        woken.clear()
         queue.wake(NAMESPACE)
-        assert woken == ["t1", "t0"]
+        queue.refused(key("t0"), "full")
+        queue.wake(NAMESPACE)
+        assert woken == ["t0", "t1"]
+        queue.leave(key("t1"), with_pod=True)
+        assert woken == ["t0", "t1", "t2"], "one that got its pod shows that there is room"
+
+    def test_what_was_refused_is_not_asked_again_before_something_changes(self) -> None:
+        """Catches trials that are refused and wake each other without end."""
+        queue, cache, _ = self.queue(limit(9))
+        queue.join(key("t0"), 1)
+        assert not queue.in_vain(key("t0"))
+        queue.refused(key("t0"), "full")
+        assert queue.in_vain(key("t0")) == "full"
+        cache.put(QUOTAS, limit(9, 1, version=2))
+        assert not queue.in_vain(key("t0"))
 
     def test_joining_again_keeps_the_place(self) -> None:
         queue, _, woken = self.queue(limit(1))
@@ -204,6 +224,9 @@ class TestQueue:
 
     def test_now_and_then_everybody_is_asked(self) -> None:
         queue, _, woken = self.queue(limit(0))
-        queue.join(key("t0"), 1)
+        for name in ("t0", "t1"):
+            queue.join(key(name), 1)
+        queue.refused(key("t1"), "full")
         queue.wake_all()
-        assert woken == ["t0"]
+        assert woken == ["t0", "t1"]
+        assert not queue.in_vain(key("t1")), "woken, and not allowed to ask"

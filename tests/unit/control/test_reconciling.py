@@ -1,10 +1,11 @@
 """The controller against a store that refuses, forgets and interferes: what is written, how often, and who is woken."""
 
 import asyncio
+import copy
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Self
 
 import pytest
 
@@ -23,6 +24,7 @@ from stepladder.control.store import (
     STUDIES,
     TRIALS,
     Forbidden,
+    Listing,
     NotFound,
     Object,
     QuotaExceeded,
@@ -41,14 +43,26 @@ class Refusing(FaultyStore):
     refusal: Callable[[], Exception] | None = None
     refused = ""  # only pods whose names begin so
     slowness = 0.0
+    tried = 0
 
     async def create(self, resource: Resource, manifest: Object) -> Object:
         if resource == PODS:
+            self.tried += 1
             refusal = self.refusal
             await asyncio.sleep(self.slowness)
             if refusal is not None and manifest["metadata"]["name"].startswith(self.refused):
                 raise refusal()
         return await super().create(resource, manifest)
+
+
+class Blind(FaultyStore):
+    """Lists no pods: a list that is served from an old cache does not show the newest."""
+
+    async def list(
+        self, resource: Resource, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Listing:
+        listing = await super().list(resource, namespace, labels)
+        return Listing((), listing.resource_version) if resource == PODS else listing
 
 
 async def no_metrics(_: str) -> str:
@@ -57,6 +71,8 @@ async def no_metrics(_: str) -> str:
 
 class Lab:
     """A store and a running controller. No kubelet: what becomes of pods is the test's to say."""
+
+    trainer: Final[dict[str, Any]] = {"template": {"spec": {"containers": [{"name": "trainer", "image": "i"}]}}}
 
     def __init__(self, *, record: OptunaRecord | None = None, fetch: Fetch = no_metrics) -> None:
         self.clock = VirtualClock()
@@ -77,7 +93,8 @@ class Lab:
         await asyncio.wait([self._running])
 
     async def trial(self, name: str = "mine", gpus: int = 0, **spec: Any) -> None:
-        container = {"name": "trainer", "image": "i", "resources": {"limits": {names.GPU_RESOURCE: gpus}}}
+        trainer = copy.deepcopy(self.trainer)
+        trainer["template"]["spec"]["containers"][0]["resources"] = {"limits": {names.GPU_RESOURCE: gpus}}
         manifest = {
             "apiVersion": TRIALS.api_version,
             "kind": TRIALS.kind,
@@ -86,7 +103,7 @@ class Lab:
                 "targetSteps": 30,
                 "horizonSteps": 30,
                 "objective": {"metric": "validation_error", "direction": "Minimize"},
-                "trainer": {"template": {"spec": {"containers": [container]}}},
+                "trainer": trainer,
                 **spec,
             },
         }
@@ -159,7 +176,7 @@ def test_a_quota_that_we_cannot_count_is_waited_for_quietly() -> None:
             "True",
             "exceeded quota: cpus, requested: cpu=1, limited: cpu=8",
         )
-        assert next(used) > 50, "it was not woken by the quota's changes"
+        assert next(used) >= 50, "it was not woken by the quota's changes"
         assert lab.writes["status trials mine"] == 1
         assert await lab.events() == {"QuotaExceeded": 1}
         lab.seen.refusal = None
@@ -200,6 +217,73 @@ def test_a_raised_quota_starts_as_many_as_fit_and_asks_no_others() -> None:
         assert await lab.pods() == ["t00-1", "t01-1", "t02-1"]
         # Of each of the three: the pod, and the status that it waits no more.
         assert lab.writes.total() - before == 6
+
+    play(script)
+
+
+def test_many_that_are_refused_do_not_wake_each_other() -> None:
+    """Catches a storm of refused creates: each trial may ask once, and then again when something has changed."""
+
+    async def script(lab: Lab) -> None:
+        refusals = 0
+
+        def refuse() -> Exception:
+            nonlocal refusals
+            refusals += 1
+            return QuotaExceeded("exceeded quota: cpus, requested: cpu=1, used: cpu=8, limited: cpu=8")
+
+        lab.seen.refusal, lab.seen.slowness = refuse, 0.01
+        await lab.quota(100)
+        for number in range(20):
+            await lab.trial(f"t{number:02}", gpus=1)
+        await asyncio.sleep(20)
+        assert refusals == 20
+        await lab.store.patch(QUOTAS, NS, "gpus", {"metadata": {"labels": {"a": "b"}}})
+        await asyncio.sleep(5)
+        assert refusals == 21
+        lab.seen.refusal = None
+        await lab.store.patch(QUOTAS, NS, "gpus", {"metadata": {"labels": {"a": "c"}}})
+        await asyncio.sleep(5)
+        assert len(await lab.pods()) == 20
+
+    play(script)
+
+
+def test_an_operator_that_may_not_see_quotas_works_on() -> None:
+    class Blindfolded(FaultyStore):
+        async def list(
+            self, resource: Resource, namespace: str | None = None, labels: Mapping[str, str] | None = None
+        ) -> Listing:
+            if resource == QUOTAS:
+                raise Forbidden("resourcequotas is forbidden")
+            return await super().list(resource, namespace, labels)
+
+    async def main() -> None:
+        lab = Lab()
+        await lab.trial()
+        store = Blindfolded(lab.store)
+        controller = Controller(store, record=OptunaRecord("memory://"), clock=lab.clock, fetch=no_metrics)
+        running = asyncio.create_task(controller.run())
+        await asyncio.sleep(5)
+        running.cancel()
+        await asyncio.wait([running])
+        assert await lab.pods() == ["mine-1"]
+
+    run(main())
+
+
+def test_a_burst_does_not_run_into_the_quota() -> None:
+    """Twenty see room for two, one after the other makes its pod: catches eighteen refused creates."""
+
+    async def script(lab: Lab) -> None:
+        await lab.quota(2)
+        lab.seen.slowness = 0.1
+        for number in range(20):
+            await lab.trial(f"t{number:02}", gpus=1)
+        await asyncio.sleep(20)
+        assert len(await lab.pods()) == 2
+        assert lab.writes["create pods t00-1"] + lab.writes["create pods t01-1"] == 2
+        assert lab.seen.tried == 2
 
     play(script)
 
@@ -345,6 +429,67 @@ def test_a_foreign_image_is_judged_by_what_was_scraped() -> None:
         assert (status["outcome"], status["best"]) == ("Completed", {"step": 30, "value": 0.125})
 
     play(script, fetch=serve)
+
+
+def test_a_pod_that_is_stopped_before_it_runs_still_takes_its_place() -> None:
+    """Catches a slot given away while the pod of a paused trial is still on its way out."""
+
+    async def script(lab: Lab) -> None:
+        await lab.trial()
+        await asyncio.sleep(1)
+        pod = await lab.store.bind_pod(NS, "mine-1", "node")
+        await lab.store.patch(TRIALS, NS, "mine", {"spec": {"desired": "Pause"}})
+        await asyncio.sleep(5)
+        assert (await lab.status())["pod"] == "mine-1"
+        await lab.store.finish_pod(NS, "mine-1", pod["metadata"]["uid"])
+        await asyncio.sleep(1)
+        assert "pod" not in await lab.status()
+
+    play(script)
+
+
+def test_a_trial_that_is_over_is_not_polled() -> None:
+    asked: list[str] = []
+
+    async def serve(url: str) -> str:
+        asked.append(url)
+        return ""
+
+    async def script(lab: Lab) -> None:
+        await lab.trial(trainer=lab.trainer | {"podRetention": "All"})
+        await asyncio.sleep(1)
+        await lab.pod_is(RUNNING)
+        await asyncio.sleep(20)
+        assert asked
+        # A sidecar keeps the pod running.
+        await lab.pod_is(samples.ended(0, {"step": 30, "value": 0.5}, phase="Running"))
+        await asyncio.sleep(1)
+        asked.clear()
+        await asyncio.sleep(60)
+        assert asked == []
+
+    play(script, fetch=serve)
+
+
+def test_a_pod_that_the_cache_lacks_is_asked_for_before_it_is_given_up() -> None:
+    """Catches an attempt taken for lost, and the next one made beside it."""
+
+    async def main() -> None:
+        async with Lab() as lab:
+            await lab.trial()
+            await asyncio.sleep(1)
+            await lab.pod_is(RUNNING)
+            await asyncio.sleep(1)
+        blind = Blind(lab.store)
+        controller = Controller(blind, record=OptunaRecord("memory://"), clock=lab.clock, fetch=no_metrics)
+        running = asyncio.create_task(controller.run())
+        await asyncio.sleep(30)
+        running.cancel()
+        await asyncio.wait([running])
+        assert await lab.pods() == ["mine-1"]
+        assert (await lab.status()).get("attemptCount", 0) == 0
+
+    run(main())
 
 
 def test_the_last_words_of_a_pod_deleted_by_somebody_are_heard() -> None:
