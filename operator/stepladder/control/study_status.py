@@ -75,7 +75,7 @@ def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: 
 def _afterwards(old: TuningStudyStatus, given: Circumstances) -> TuningStudyStatus:
     """The status of a study that has finished: what is true of a spec that was changed since."""
     succeeded = next(c for c in old.conditions if c.type == ConditionType.SUCCEEDED)
-    if given.generation == old.observed_generation or given.generation == succeeded.observed_generation:
+    if given.generation == succeeded.observed_generation:
         return old
     message = "the study has finished: what is changed in its spec now has no effect, apply another study for it"
     accepted = condition(ConditionType.ACCEPTED, "True", "Finished", message, given.generation, given.now)

@@ -366,7 +366,7 @@ def test_a_trial_made_again_waits_for_the_pod_of_the_old_one() -> None:
         old = (await lab.store.get(PODS, NS, "mine-1"))["metadata"]["uid"]
         await lab.store.delete(TRIALS, NS, "mine")
         await lab.trial()
-        await asyncio.sleep(20)
+        await asyncio.sleep(20.5)  # between two looks at the name
         assert (await lab.store.get(PODS, NS, "mine-1"))["metadata"]["uid"] == old
         assert (await lab.status()).get("pod") is None
         await lab.pod_is(samples.ended(0, {"step": 30, "value": 0.5}))
@@ -635,8 +635,18 @@ def test_a_study_deleted_while_it_waits_for_a_proposal_is_gone() -> None:
         with pytest.raises(NotFound):
             await lab.store.get(STUDIES, NS, "study")
         assert (await lab.store.list(TRIALS, NS)).items == ()
+        await complete(lab)
+        await lab.store.delete(STUDIES, NS, "study")
+        await asyncio.sleep(1)
+        assert forgotten, "what is remembered of a study outlives it"
 
-    play(script)
+    forgotten: list[str] = []
+
+    class Noting(OptunaRecord):
+        def forget(self, name: str) -> None:
+            forgotten.append(name)
+
+    play(script, record=Noting("memory://"))
 
 
 def test_a_spec_that_becomes_unreadable_stops_nothing_that_runs() -> None:
