@@ -167,7 +167,6 @@ class TrialStatus(ApiModel):
     gpu_seconds: float = Field(default=0.0, ge=0, description="GPUs times seconds over all attempts.")
     pod: str | None = Field(default=None, max_length=253, description="The pod that runs, or ran last.")
     node: str | None = Field(default=None, max_length=253, description="The node that it is on.")
-    pending_since: str | None = Field(default=None, max_length=64, description="Since when the pod has been waiting.")
     checkpoint: Checkpoint | None = None
     best_checkpoint: Checkpoint | None = Field(default=None, description="The checkpoint of the best evaluation.")
     provenance: dict[str, Annotated[str, Field(max_length=1024, description="A version.")]] = Field(
