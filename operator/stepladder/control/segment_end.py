@@ -78,7 +78,7 @@ def segment_end(pod: Object) -> SegmentEnd | None:
     return SegmentEnd(
         reason=_reason(pod, terminated, code),
         exit_code=code,
-        message=_message(words, result) or terminated.get("reason") or "",
+        message=_explained(terminated, _message(words, result)),
         disrupted=_disrupted(pod),
         from_step=_step(result.get("fromStep")) or 0,
         to_step=_step(result.get("step")),
@@ -152,7 +152,15 @@ def _message(words: str, result: dict[str, Any]) -> str:
     told = result.get("message")
     if result:
         return _text(told)[:MESSAGE_LIMIT] if isinstance(told, str) else ""
-    return _text(words)[-MESSAGE_LIMIT:]
+    return _text(words).strip()[-MESSAGE_LIMIT:]
+
+
+def _explained(terminated: dict[str, Any], said: str) -> str:
+    """What the trainer said, with the reason where it cannot know it: nobody is told of the kernel's kill."""
+    if terminated.get("reason") != "OOMKilled":
+        return said or terminated.get("reason") or ""
+    told = "killed for going past its memory limit: raise resources.limits.memory, or make the configuration smaller"
+    return f"{told}. Its last words: {said[-MESSAGE_LIMIT // 2 :]}" if said else told
 
 
 def _text(value: object) -> str:

@@ -279,7 +279,9 @@ def _disposable(situation: Situation, status: TrialStatus, pod: PodView) -> bool
         return True
     if situation.retention is PodRetention.ALL:
         return False
-    return situation.retention is PodRetention.NONE or pod.end.reason in ORDINARY
+    # As it is recorded: an exit with 0 that left no value of the metric has failed, and its log is wanted.
+    reason = next((a.reason for a in status.attempts if a.number == pod.attempt), pod.end.reason)
+    return situation.retention is PodRetention.NONE or reason in ORDINARY
 
 
 def _overdue(situation: Situation, live: list[PodView]) -> PodView | None:

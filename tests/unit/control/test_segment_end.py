@@ -87,6 +87,19 @@ def test_what_the_kubelet_says_goes_before_the_exit_code(reason: str, code: int,
     assert end_of(**ended(code, reason=reason)).reason is expected
 
 
+def test_what_the_kernel_killed_for_memory_says_so_and_not_only_what_it_logged_before() -> None:
+    """Catches a trial whose condition reads "metrics on port 9090" when it has run out of memory."""
+    end = end_of(**ended(137, "INFO metrics on port 9090\n", reason="OOMKilled"))
+    assert end.message.startswith("killed for going past its memory limit: raise resources.limits.memory")
+    assert end.message.endswith("Its last words: INFO metrics on port 9090")
+    assert end_of(**ended(137, reason="OOMKilled")).message.endswith("or make the configuration smaller")
+
+
+def test_the_end_of_a_log_has_no_empty_lines_about_it() -> None:
+    """Catches conditions and Events that end in a line break."""
+    assert end_with("boom\n", 1).message == "boom"
+
+
 DISRUPTED_PODS: dict[str, dict[str, Any]] = {
     "being deleted": {"metadata": {"deletionTimestamp": "2026-01-01T12:00:00Z"}},
     "evicted": {"status": {"reason": "Evicted"}},

@@ -329,6 +329,18 @@ def test_which_pods_are_kept(retention: PodRetention, reason: EndReason, deleted
     assert (decision.delete == ("study-1-1",)) is deleted
 
 
+def test_the_pod_that_exits_with_0_and_tells_no_value_is_kept() -> None:
+    """Catches the log gone that would show why the metric was never served."""
+    silent = over(observations=())
+    decision = decide(situation(silent))
+    while decision.status.outcome is None:
+        assert decision.delete == ()
+        assert decision.requeue_after is not None
+        decision = decide(situation(silent, status=decision.status, now=NOW + timedelta(minutes=1)))
+    assert decision.status.attempts[-1].reason is EndReason.CONFIGURATION_ERROR
+    assert decision.delete == ()
+
+
 def test_a_kept_pod_does_not_hold_its_gpus_for_a_sidecar() -> None:
     lingering = over(reason=EndReason.ERROR, pod={"lingers": True})
     assert decide(situation(lingering)).interrupt == ("study-1-1",)
