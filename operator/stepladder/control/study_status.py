@@ -167,8 +167,13 @@ def _conditions(spec: TuningStudySpec | None, given: Circumstances) -> Iterable[
         ConditionType.QUOTA_EXCEEDED,
         "True" if waiting else "False",
         "QuotaExceeded" if waiting else "WithinQuota",
-        "trials wait for GPU quota: see their QuotaExceeded condition" if waiting else "",
+        "trials wait for quota: see their QuotaExceeded condition" if waiting else "",
     )
-    yield ConditionType.SUSPENDED, "True" if suspended else "False", "Asked" if suspended else "NotAsked", ""
+    yield (
+        ConditionType.SUSPENDED,
+        "True" if suspended else "False",
+        "Asked" if suspended else "NotAsked",
+        "spec.suspend is true: trials pause at a checkpoint, and go on when it is false" if suspended else "",
+    )
     reason, message = given.hindrance or ("AsExpected", "")
     yield ConditionType.DEGRADED, "True" if given.hindrance else "False", reason, message

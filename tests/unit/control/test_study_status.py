@@ -74,6 +74,17 @@ def test_each_trial_is_counted_once(trial: TrialView, where: str) -> None:
     assert {name for name, number in counts.items() if number} == {"total", where}
 
 
+def test_what_is_true_of_a_study_is_said_in_a_sentence() -> None:
+    """Catches an Event of a suspended study without a word, and one on CPUs that speaks of GPUs."""
+    suspended = SPEC.model_copy(update={"suspend": True})
+    given = Circumstances(
+        generation=1, now=NOW, plan=Plan(round="explore"), trials=[view(waits_for_quota=True, desired=Desired.RUN)]
+    )
+    found = {c.type: c.message for c in describe_study(suspended, TuningStudyStatus(), given).conditions}
+    assert found[ConditionType.SUSPENDED].startswith("spec.suspend is true: ")
+    assert found[ConditionType.QUOTA_EXCEEDED] == "trials wait for quota: see their QuotaExceeded condition"
+
+
 def test_quota_is_told_while_a_trial_waits_for_it() -> None:
     waiting = view(waits_for_quota=True)
     assert condition(status(trials=[waiting]), ConditionType.QUOTA_EXCEEDED)[0] == "True"
