@@ -25,6 +25,7 @@ class _Line:
 
     gpus: dict[Key, int] = field(default_factory=dict)  # that each of them needs
     asked: dict[Key, State] = field(default_factory=dict)  # when each of them last looked for room
+    short: set[Key] = field(default_factory=set)  # who looked for room and found none
     refused: OrderedDict[Key, tuple[State, str]] = field(default_factory=OrderedDict)  # when they asked, and why
 
 
@@ -38,9 +39,12 @@ class QuotaQueue:
         self._held: dict[str, int] = {}  # by namespace, as of one revision of the pods
         self._revision = -1
 
-    def shortage(self, namespace: str, gpus: int) -> str:
-        """Why a pod with so many GPUs does not fit now, in a sentence; empty where it fits."""
-        return quota.shortage(self._quotas(namespace), self._held_in(namespace), gpus)
+    def shortage(self, trial: Key, gpus: int) -> str:
+        """Why the trial's pod with so many GPUs does not fit now, in a sentence; empty where it fits."""
+        short = quota.shortage(self._quotas(trial.namespace), self._held_in(trial.namespace), gpus)
+        line = self._lines[trial.namespace]
+        (line.short.add if short else line.short.discard)(trial)
+        return short
 
     def in_vain(self, trial: Key) -> str:
         """Why it was refused, if nothing has changed since it asked; else empty."""
@@ -59,7 +63,8 @@ class QuotaQueue:
         line = self._lines[trial.namespace]
         line.refused.pop(trial, None)
         line.refused[trial] = (line.asked[trial], why)
-        self._wake_fitting(trial.namespace)
+        for other in self._fitting(trial.namespace):
+            self._wake(other)
 
     def leave(self, trial: Key, *, with_pod: bool) -> None:
         """It waits no more. If it leaves without a pod, the room it was woken for is another's."""
@@ -67,14 +72,20 @@ class QuotaQueue:
         waited = line.gpus.pop(trial, None) is not None
         refused = line.refused.pop(trial, None) is not None
         line.asked.pop(trial, None)
+        line.short.discard(trial)
         if waited and not with_pod:
-            self.wake(trial.namespace)
-        elif refused:
+            # Nothing was freed, so those who are looking for room at this moment need not look again: two whose pods
+            # the API server refuses for another reason would else wake each other for ever.
+            for other in self._fitting(trial.namespace):
+                if other in line.short:
+                    self._wake(other)
+        if refused or (waited and not with_pod):
             self._wake_refused(trial.namespace)
 
     def wake(self, namespace: str) -> None:
         """Something may have made room."""
-        self._wake_fitting(namespace)
+        for trial in self._fitting(namespace):
+            self._wake(trial)
         self._wake_refused(namespace)
 
     def wake_all(self) -> None:
@@ -85,12 +96,10 @@ class QuotaQueue:
             for trial in tuple(line.gpus):
                 self._wake(trial)
 
-    def _wake_fitting(self, namespace: str) -> None:
+    def _fitting(self, namespace: str) -> tuple[Key, ...]:
         line = self._lines[namespace]
         waiting = [(trial, gpus) for trial, gpus in line.gpus.items() if trial not in line.refused]
-        if waiting:
-            for trial in quota.fitting(self._quotas(namespace), self._held_in(namespace), waiting):
-                self._wake(trial)
+        return quota.fitting(self._quotas(namespace), self._held_in(namespace), waiting) if waiting else ()
 
     def _wake_refused(self, namespace: str) -> None:
         for trial in self._lines[namespace].refused:

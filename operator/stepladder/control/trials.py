@@ -136,7 +136,7 @@ class TrialReconciler:
         gpus = gpus_of(carrier.trainer.template["spec"])
         in_vain = self._quota.in_vain(key)
         self._quota.join(key, gpus)
-        if short := self._quota.shortage(key.namespace, gpus) or in_vain:
+        if short := self._quota.shortage(key, gpus) or in_vain:
             return True, Hindrance(short, quota=True)
         # What hindered it last time stays true until the pod is there: else the status would turn with every attempt.
         return False, hindrance(situation.status)
@@ -161,7 +161,7 @@ class TrialReconciler:
     async def _make_pod(self, trial: Object, situation: Situation, carrier: Carrier, attempt: int) -> float | None:
         key = key_of(TRIALS, trial)
         gpus = gpus_of(carrier.trainer.template["spec"])
-        made = await self._pods.make(carrier, attempt, lambda: self._quota.shortage(key.namespace, gpus))
+        made = await self._pods.make(carrier, attempt, lambda: self._quota.shortage(key, gpus))
         wait: float | None = None
         situation = dataclasses.replace(situation, status=TrialStatus.model_validate(trial.get("status", {})))
         if made.hindrance is not None:

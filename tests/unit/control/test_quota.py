@@ -154,27 +154,54 @@ class TestQueue:
         other = pod(spec={"containers": [container(limits=1)]})
         cache.put(PODS, other)
         queue.join(key("t0"), 1)
-        assert queue.shortage(NAMESPACE, 1)
+        assert queue.shortage(key("t0"), 1)
         cache.forget(PODS, other)
-        assert not queue.shortage(NAMESPACE, 1)
+        assert not queue.shortage(key("t0"), 1)
         queue.wake(NAMESPACE)
         assert woken == ["t0"]
 
     def test_other_namespaces_are_others(self) -> None:
         queue, _, woken = self.queue(limit(1, 1))
-        assert not queue.shortage("elsewhere", 1)
-        queue.join(Key(TRIALS, "elsewhere", "far"), 1)
+        far = Key(TRIALS, "elsewhere", "far")
+        assert not queue.shortage(far, 1)
+        queue.join(far, 1)
         queue.wake(NAMESPACE)
         assert woken == []
 
     def test_who_is_woken_and_goes_away_wakes_the_next(self) -> None:
         """Catches room that is lost with the trial it was offered to: told to stop, or deleted."""
-        queue, _, woken = self.queue(limit(1))
-        queue.join(key("t0"), 1)
-        queue.join(key("t1"), 1)
+        queue, cache, woken = self.queue(limit(1, 1))
+        for name in ("t0", "t1"):
+            queue.join(key(name), 1)
+            assert queue.shortage(key(name), 1)
+        cache.put(QUOTAS, limit(1, version=2))
         queue.wake(NAMESPACE)
         queue.leave(key("t0"), with_pod=False)
         assert woken == ["t0", "t1"]
+
+    @pytest.mark.parametrize("gpus", [0, 1])
+    def test_who_goes_away_does_not_wake_those_who_are_looking(self, gpus: int) -> None:
+        """Catches trials whose pods the API server refuses (no such priority class, a LimitRange, Pod Security) and
+        that wake each other: each would be asked for many times a second, for ever."""
+        queue, _, woken = self.queue(limit(2))
+        for name in ("t0", "t1"):
+            queue.join(key(name), gpus)
+            assert not queue.shortage(key(name), gpus)
+        queue.leave(key("t0"), with_pod=False)
+        queue.join(key("t0"), gpus)
+        queue.leave(key("t1"), with_pod=False)
+        assert woken == []
+
+    def test_who_found_no_room_before_and_finds_some_now_is_looking(self) -> None:
+        """Catches a first wait that is remembered, and wakes the trial at every refusal of another from then on."""
+        queue, cache, woken = self.queue(limit(2, 2))
+        for name in ("t0", "t1"):
+            queue.join(key(name), 1)
+        assert queue.shortage(key("t0"), 1)
+        cache.put(QUOTAS, limit(2, version=2))
+        assert not queue.shortage(key("t0"), 1)
+        queue.leave(key("t1"), with_pod=False)
+        assert woken == []
 
     def test_who_got_a_pod_wakes_nobody(self) -> None:
         queue, _, woken = self.queue(limit(1))
