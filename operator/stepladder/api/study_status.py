@@ -82,7 +82,7 @@ class TuningStudyStatus(ApiModel):
     @property
     def saved(self) -> Annotated[str, Field(max_length=16)]:
         """The share of full training's steps that was not trained, such as 73%."""
-        if not self.full_training_steps:
+        if not self.full_training_steps or not self.trained_steps:
             return ""
         # Trainers say what they have trained, and are not always to be believed: the column is short.
         return f"{max(1 - self.trained_steps / self.full_training_steps, -9.99):.0%}"

@@ -28,6 +28,9 @@ class EventRecorder:
 
     async def record(self, about: Object, happening: Happening) -> None:
         """Tell of a happening; the same one of the same object again only raises its count."""
+        level = logging.WARNING if happening.warning else logging.INFO
+        where = f"{about['kind']} {about['metadata']['namespace']}/{about['metadata']['name']}"
+        logger.log(level, "%s: %s: %s", where, happening.reason, happening.message)
         meta, now = about["metadata"], to_wire(self._clock.now())
         key = f"{meta['uid']}/{happening.reason}/{happening.message}"
         name = f"{meta['name'][:200].rstrip('-.')}.{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"

@@ -1,6 +1,7 @@
 """From a trial to the manifest of its next pod. Pure."""
 
 import copy
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,7 @@ from stepladder.control.store import PODS, Object
 
 CHECKPOINT_VOLUME: Final = "stepladder-checkpoints"
 TARGET_ANNOTATION: Final = f"{names.GROUP}/target-steps"
+TEMPLATE_ANNOTATION: Final = f"{names.GROUP}/template"
 TRAINER_UID: Final = 65532  # the user of the trainer's image, and the group that may write its checkpoints
 
 
@@ -61,6 +63,13 @@ def trial_document(carrier: Carrier, attempt: int) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
+def template_digest(trainer: Trainer) -> str:
+    """What tells one template from another, in all that a pod is made of."""
+    made_of = {name: value for name, value in trainer.wire().items() if name != "podRetention"}
+    text = json.dumps(made_of, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
 def build_pod(carrier: Carrier, attempt: int) -> Object:
     """The pod of one attempt: the study's template, with the trial put into the container named trainer."""
     template = copy.deepcopy(carrier.trainer.template)
@@ -81,7 +90,8 @@ def build_pod(carrier: Carrier, attempt: int) -> Object:
     security.setdefault("fsGroup", TRAINER_UID)
     security.setdefault("seccompProfile", {"type": "RuntimeDefault"})
     for container in spec["containers"]:
-        container.setdefault("securityContext", {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}})
+        restricted = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+        container["securityContext"] = restricted | (container.get("securityContext") or {})
     container = next(c for c in spec["containers"] if c["name"] == names.TRAINER_CONTAINER)
     _into_trainer(container, carrier, attempt)
     _checkpoint_volume(spec, container, carrier)
@@ -92,7 +102,11 @@ def build_pod(carrier: Carrier, attempt: int) -> Object:
             "name": pod_name(trial["name"], attempt),
             "namespace": trial["namespace"],
             "labels": labels,
-            "annotations": {**(meta.get("annotations") or {}), TARGET_ANNOTATION: str(carrier.spec.target_steps)},
+            "annotations": {
+                **(meta.get("annotations") or {}),
+                TARGET_ANNOTATION: str(carrier.spec.target_steps),
+                TEMPLATE_ANNOTATION: template_digest(carrier.trainer),
+            },
             "ownerReferences": [owner_reference(carrier.trial)],
         },
         "spec": spec,

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from stepladder.api import names
 from stepladder.control.gpus import gpus_of
-from stepladder.control.pod_builder import TARGET_ANNOTATION
+from stepladder.control.pod_builder import TARGET_ANNOTATION, TEMPLATE_ANNOTATION
 from stepladder.control.segment_end import interrupted, segment_end, trainer_status
 from stepladder.control.segments import PodView, Stage
 from stepladder.control.store import Object
@@ -21,6 +21,7 @@ def pod_view(pod: Object, *, exists: bool = True) -> PodView:
     return PodView(
         name=meta["name"],
         attempt=int(meta["labels"][names.ATTEMPT_LABEL]),
+        template=meta.get("annotations", {}).get(TEMPLATE_ANNOTATION, ""),
         target_steps=int(meta.get("annotations", {}).get(TARGET_ANNOTATION, 0)),
         stage=Stage.ENDED if end else Stage.RUNNING if running else Stage.WAITING,
         end=end,

@@ -67,6 +67,7 @@ class PodView:
     node: str | None = None
     waiting_for: str = ""  # a sentence; empty where it is only starting
     created_at: str | None = None
+    template: str = ""  # which template it was made from
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Situation:
     pods: tuple[PodView, ...]
     now: datetime
     scraped: tuple[Observation, ...] = ()
+    template: str = ""  # which template a pod would be made from now
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,9 @@ def decide(situation: Situation) -> Decision:
         status = status.model_copy(update={"outcome": spec.stop_reason or Outcome.STOPPED})
     interrupt = [p.name for p in live if not wanted and p.stage is Stage.RUNNING and not (p.interrupted or p.deleting)]
     interrupt += [p.name for p in situation.pods if p.exists and p.lingers and not (p.interrupted or p.deleting)]
-    delete = [p.name for p in live if not wanted and p.stage is Stage.WAITING and not p.deleting]
+    delete = [
+        p.name for p in live if p.stage is Stage.WAITING and not p.deleting and (not wanted or _outdated(situation, p))
+    ]
     delete += [p.name for p in situation.pods if p.exists and not p.deleting and _disposable(situation, status, p)]
 
     create, requeue = None, None
@@ -269,6 +273,11 @@ def _with_observations(
     newest = {o.step for o in ordered[-OBSERVATIONS_KEPT + len(rungs) :]}
     kept = tuple(o for o in ordered if o.step in rungs or o.step in newest)
     return status.model_copy(update={"observations": kept, "last": ordered[-1], "best": best})
+
+
+def _outdated(situation: Situation, pod: PodView) -> bool:
+    """Whether a pod that has not started was made from a template that somebody has corrected since."""
+    return bool(pod.template) and pod.template != situation.template
 
 
 def _disposable(situation: Situation, status: TrialStatus, pod: PodView) -> bool:

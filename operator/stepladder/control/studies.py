@@ -95,6 +95,7 @@ class StudyReconciler:
         if failure := self._suggestions.failure(key):
             hindrance = "StorageUnavailable", f"the Optuna storage refuses: {failure}"
             requeue = STORAGE_RETRY_SECONDS
+        hindrance = hindrance or _standstill(seen)
         given = self._circumstances(study, trials=seen.trials, plan=planned, spec=spec, hindrance=hindrance)
         wait = await self._write_status(study, old, spec, given)
         deadline = spec.budget.active_deadline_seconds
@@ -235,6 +236,14 @@ class StudyReconciler:
                     written, Happening("Advice", f"{advice.field}: {advice.message}", warning=True)
                 )
         return None
+
+
+def _standstill(seen: Observed) -> tuple[str, str] | None:
+    """What keeps every trial that should train from training, as the first of them has it; quota has its own place."""
+    active = [t for t in seen.trials if t.active and not t.waits_for_quota]
+    if not active or not all(t.trouble for t in active):
+        return None
+    return "NoTrialTrains", f"{active[0].name}: {active[0].trouble}"
 
 
 def _happenings(old: TuningStudyStatus, new: TuningStudyStatus) -> Iterator[Happening]:

@@ -154,7 +154,12 @@ def _conditions(spec: TuningStudySpec | None, given: Circumstances) -> Iterable[
     else:
         yield ConditionType.SUCCEEDED, "Unknown", "NotFinished", ""
         phase = "Suspended" if suspended else "Running"
-        yield ConditionType.PROGRESSING, "False" if suspended else "True", phase, f"round {given.plan.round}"
+        yield (
+            ConditionType.PROGRESSING,
+            "False" if suspended else "True",
+            phase,
+            f"round {given.plan.round or spec.rounds[0].name}" if spec else "",
+        )
     spent = given.plan.budget_exhausted
     yield (
         ConditionType.BUDGET_EXHAUSTED,

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 
-from stepladder.api.conditions import ConditionType, is_true
+from stepladder.api.conditions import ConditionType, find, is_true
 from stepladder.api.trial import Desired, Observation, Outcome, TrialSpec, TrialStatus
 from stepladder.control.cache import Key, key_of
 from stepladder.control.ownership import owns
@@ -77,4 +77,13 @@ def trial_view(trial: Object) -> TrialView:
         waits_for_quota=is_true(status.conditions, ConditionType.QUOTA_EXCEEDED),
         trained_steps=status.trained_steps,
         gpu_seconds=status.gpu_seconds,
+        trouble=_trouble(status),
     )
+
+
+def _trouble(status: TrialStatus) -> str:
+    if status.outcome is Outcome.FAILED:
+        return status.attempts[-1].message if status.attempts else ""
+    progressing = find(status.conditions, ConditionType.PROGRESSING)
+    stuck = status.phase in ("Pending", "Starting", "BackingOff")
+    return progressing.message if stuck and progressing is not None else ""

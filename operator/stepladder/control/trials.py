@@ -11,7 +11,7 @@ from stepladder.control.clock import Clock, seconds_between, to_wire
 from stepladder.control.events import EventRecorder, Happening
 from stepladder.control.gpus import gpus_of
 from stepladder.control.ownership import owns
-from stepladder.control.pod_builder import Carrier, pod_name
+from stepladder.control.pod_builder import Carrier, pod_name, template_digest
 from stepladder.control.pod_maker import PodMaker
 from stepladder.control.pod_view import pod_view
 from stepladder.control.quota_queue import QuotaQueue
@@ -112,6 +112,7 @@ class TrialReconciler:
             retention=carrier.trainer.pod_retention,
             pods=tuple(views),
             now=self._clock.now(),
+            template=template_digest(carrier.trainer),
             scraped=self._scraper.observations(key_of(TRIALS, trial)),
         )
 
@@ -202,8 +203,10 @@ def _happenings(
     """What a status write says that people want to be told."""
     if obstacle is not None and obstacle != hindrance(old):
         yield Happening("QuotaExceeded" if obstacle.quota else "PodRefused", obstacle.message, warning=True)
-    for attempt in ended:
+    failed = new.outcome is Outcome.FAILED and old.outcome is None
+    for attempt in ended[:-1] if failed else ended:
         if attempt.reason not in ORDINARY:
             yield Happening(attempt.reason.value, f"{attempt.pod}: {attempt.message}", warning=True)
-    if new.outcome is Outcome.FAILED and old.outcome is None:
-        yield Happening("TrialFailed", new.attempts[-1].message if new.attempts else "", warning=True)
+    if failed and new.attempts:
+        last = new.attempts[-1]
+        yield Happening("TrialFailed", f"{last.reason.value}: {last.message}", warning=True)

@@ -31,6 +31,7 @@ class TrialView:
     waits_for_quota: bool = False
     trained_steps: int = 0
     gpu_seconds: float = 0.0
+    trouble: str = ""  # why it cannot start, or has failed: a sentence for people
 
     @property
     def ended(self) -> bool:

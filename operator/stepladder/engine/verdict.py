@@ -28,7 +28,7 @@ def early(observed: Observed, *, rounds_done: bool) -> Verdict | None:
     if failed > spec.failure_policy.max_failed_trials:
         message = (
             f"{failed} trials failed, and failurePolicy.maxFailedTrials allows {spec.failure_policy.max_failed_trials}:"
-            " see the failed trials' conditions."
+            f" see the failed trials' conditions.{_first_failure(observed)}"
         )
         return Verdict(succeeded=False, reason=TOO_MANY_FAILURES, message=message)
     cut_short = any((trial.outcome or trial.stopping) is Outcome.STOPPED for trial in trials)
@@ -62,5 +62,11 @@ def _best(observed: Observed) -> str:
     outcomes = Counter(trial.outcome for trial in observed.trials)
     return (
         f"No trial has a finite result: of {len(observed.trials)}, {outcomes[Outcome.INFEASIBLE]} were infeasible"
-        f" and {outcomes[Outcome.FAILED]} failed."
+        f" and {outcomes[Outcome.FAILED]} failed.{_first_failure(observed)}"
     )
+
+
+def _first_failure(observed: Observed) -> str:
+    told = (t for t in observed.trials if t.outcome is Outcome.FAILED and t.trouble)
+    first = next(told, None)
+    return f" {first.name}: {first.trouble}" if first else ""

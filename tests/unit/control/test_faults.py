@@ -66,6 +66,42 @@ def test_retries_run_out_and_the_study_goes_on_without_the_trial(undisturbed: Re
     assert report.status["trials"]["failed"] == 1
 
 
+def test_a_study_none_of_whose_trials_trains_says_why() -> None:
+    """Catches a study that shows Running while its only trial backs off, or cannot start."""
+    seen: dict[str, Any] = {}
+
+    async def meddle(store: MemoryStore) -> None:
+        await asyncio.sleep(5)
+        status = (await store.get(STUDIES, NAMESPACE, NAME))["status"]
+        seen["degraded"] = condition(status, ConditionType.DEGRADED)
+        seen["saved"] = status["saved"]
+
+    report = play(script=Once(0, Ending(exit_code=1)), meddle=meddle)
+    assert (seen["degraded"]["status"], seen["degraded"]["reason"]) == ("True", "NoTrialTrains")
+    assert "study-0: retried at" in seen["degraded"]["message"]
+    assert seen["saved"] == "", "nothing was trained, so nothing was saved"
+    assert condition(report.status, ConditionType.DEGRADED)["status"] == "False"
+
+
+def test_a_corrected_template_reaches_a_pod_that_still_waits() -> None:
+    """Catches a study that waits for an image that is not there after its name has been corrected."""
+
+    async def meddle(store: MemoryStore) -> None:
+        await asyncio.sleep(30)
+        assert (await store.list(PODS, NAMESPACE)).items[0]["spec"]["containers"][0]["image"] == "wrong"
+        corrected = {"template": {"spec": {"containers": [{"name": "trainer", "image": "trainer"}]}}}
+        await store.patch(STUDIES, NAMESPACE, NAME, {"spec": {"trainer": corrected}})
+
+    wrong = {"template": {"spec": {"containers": [{"name": "trainer", "image": "wrong"}]}}}
+    report = play(study(trainer=wrong), meddle=meddle)
+    assert (report.phase, report.trained_steps) == ("Succeeded", 210)
+
+
+def test_a_failed_study_names_the_cause() -> None:
+    report = play(study(failurePolicy={"maxFailedTrials": 0, "maxRetries": 0}), script=lambda _: Ending(exit_code=1))
+    assert "study-0: simulated" in condition(report.status, ConditionType.SUCCEEDED)["message"]
+
+
 def test_too_many_failures_end_the_study() -> None:
     report = play(study(failurePolicy={"maxFailedTrials": 2, "maxRetries": 0}), script=lambda _: Ending(exit_code=1))
     assert (report.phase, report.reason) == ("Failed", "TooManyFailures")
