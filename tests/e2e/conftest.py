@@ -30,7 +30,7 @@ def operator() -> Iterator[str]:
     kubectl("create", "namespace", SYSTEM)
     kubectl("label", "namespace", SYSTEM, RESTRICTED)
     chart = str(ROOT / "charts" / "stepladder")
-    helm("install", "stepladder", chart, "-n", SYSTEM, "--set", "image.tag=dev", "--wait", "--timeout", "120s")
+    helm("install", "stepladder", chart, "-n", SYSTEM, "--set", "image.tag=dev", "--take-ownership", "--wait")
     yield SYSTEM
     helm("uninstall", "stepladder", "-n", SYSTEM, "--wait")
     kubectl("delete", "namespace", SYSTEM, "--wait=true")
