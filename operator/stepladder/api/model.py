@@ -30,9 +30,11 @@ def list_map(*keys: str) -> dict[str, Any]:
 
 ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
-ANY_SCALAR: dict[str, Any] = {PRESERVE: True, "maxLength": 1024}
+ANY_SCALAR: dict[str, Any] = {PRESERVE: True, "maxLength": 1024, "nullable": True}
 """A string, a number or a boolean: a structural schema cannot say so, hence `engine.validation` does. CEL cannot see
-such a field at all, not even whether it is there, save when it compares what is around it."""
+such a field at all, not even whether it is there, save when it compares what is around it. Nullable, so that a null
+among them is refused by `engine.validation` too: the API server would take it, and then no update of the object, its
+status included, because CEL cannot compare what is around a null that should not be."""
 
 
 class ApiModel(BaseModel):

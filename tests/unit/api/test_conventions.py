@@ -80,8 +80,9 @@ def unlimited_integer_in_spec(path: str, node: Schema) -> bool:
 
 
 def structural_leftover(path: str, node: Schema) -> bool:
-    """What pydantic writes and a structural schema may not hold."""
-    return bool({"$ref", "$defs", "anyOf", "allOf", "oneOf", "const", "title", "nullable", "readOnly"} & node.keys())
+    """What pydantic writes and a structural schema may not hold. Only a field of any type may be null."""
+    leftovers = {"$ref", "$defs", "anyOf", "allOf", "oneOf", "const", "title", "readOnly"}
+    return bool(leftovers & node.keys()) or ("nullable" in node and PRESERVE not in node)
 
 
 def typeless(path: str, node: Schema) -> bool:
