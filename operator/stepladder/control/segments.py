@@ -5,7 +5,7 @@ recorded in the status, so at most one pod of a trial lives, and a crash between
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
@@ -95,7 +95,7 @@ class Decision:
     delete: tuple[str, ...] = ()
     create: int | None = None  # the attempt to make a pod for
     requeue_after: float | None = None
-    ended: tuple[Attempt, ...] = field(default=())  # attempts recorded just now
+    ended: tuple[Attempt, ...] = ()  # attempts recorded just now
 
 
 def decide(situation: Situation) -> Decision:

@@ -4,15 +4,15 @@ from functools import lru_cache
 
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 from scipy.stats import qmc
 
 from stepladder.api.model import Scalar
+from stepladder.search.independent import IndependentSampler
 from stepladder.search.space import Space
 
 
-class QuasiRandomSampler(BaseSampler):
+class QuasiRandomSampler(IndependentSampler):
     """Trial i gets point i of the sequence, whatever has happened before.
 
     Every parameter has a dimension of its own, conditional ones too: the points where such a one is active spread as
@@ -26,16 +26,6 @@ class QuasiRandomSampler(BaseSampler):
         # unevenness most, so categoricals come first.
         order = sorted(space.axes.values(), key=lambda axis: axis.choices is None)
         self._dimensions = {axis.name: i for i, axis in enumerate(order)}
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Nothing: coordinates are read one by one."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Scalar]:
-        """Nothing: coordinates are read one by one."""
-        return {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

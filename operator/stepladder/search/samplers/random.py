@@ -3,30 +3,20 @@
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from stepladder.api.model import Scalar
+from stepladder.search.independent import IndependentSampler
 from stepladder.search.seeds import derive
 from stepladder.search.space import Space
 
 
-class RandomSampler(BaseSampler):
+class RandomSampler(IndependentSampler):
     """Unlike Optuna's, each value has a seed of its own, so that it does not hang on which were drawn before it."""
 
     def __init__(self, space: Space, seed: int) -> None:
         self._space = space
         self._seed = seed
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Nothing: values are independent."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Scalar]:
-        """Nothing: values are independent."""
-        return {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
