@@ -1,15 +1,19 @@
 """Histories for the tests of the record and of the samplers: a small space with everything in it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine, event
 
 from stepladder.api.model import Scalar
-from stepladder.api.study import Direction, Parameter, SamplerAlgorithm
+from stepladder.api.samplers import ExplicitSettings
+from stepladder.api.study import Direction, Parameter, Sampler, SamplerAlgorithm
 from stepladder.api.trial import Outcome
+from stepladder.search.axis import Axis
 from stepladder.search.history import History, Record
 from stepladder.search.record import OptunaRecord
+from stepladder.search.space import Space
 
 
 @event.listens_for(Engine, "connect")
@@ -47,6 +51,19 @@ FLAT = parameters(
 )
 
 
+def sampler(algorithm: SamplerAlgorithm, space: tuple[Parameter, ...] = SPACE) -> Sampler:
+    """Its settings as a manifest would have them: for Explicit, a list long enough for these tests."""
+    if algorithm is not SamplerAlgorithm.EXPLICIT:
+        return Sampler(algorithm=algorithm)
+    points = (i / 64 for i in range(64))
+    listed = tuple(Space(space).resolve(partial(_at, point)) for point in points)
+    return Sampler(algorithm=algorithm, explicit=ExplicitSettings(configurations=listed))
+
+
+def _at(point: float, axis: Axis) -> Scalar:
+    return axis.value(point)
+
+
 def history(
     records: Sequence[Record] = (),
     algorithm: SamplerAlgorithm = SamplerAlgorithm.QUASI_RANDOM,
@@ -59,7 +76,7 @@ def history(
         "seed": 1,
         "salt": "explore/0",
     }
-    return History(parameters=space, sampler=algorithm, records=tuple(records), **(fields | changes))
+    return History(parameters=space, sampler=sampler(algorithm, space), records=tuple(records), **(fields | changes))
 
 
 def loss(values: Mapping[str, Scalar]) -> float:

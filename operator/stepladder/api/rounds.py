@@ -1,10 +1,11 @@
-"""Rounds: who proposes configurations, who decides how far each is trained, and where a round starts from."""
+"""Rounds: who decides how far each configuration is trained, and where a round starts from."""
 
 from enum import StrEnum
 
 from pydantic import Field
 
 from stepladder.api.model import ApiModel, cel, list_map, rules
+from stepladder.api.samplers import Sampler
 from stepladder.api.space import MAX_PARAMETERS, FixedValue
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -13,22 +14,17 @@ MAX_TRIALS = 100_000
 MAX_ROUNDS = 16
 
 
-class SamplerAlgorithm(StrEnum):
-    """Who proposes configurations."""
-
-    QUASI_RANDOM = "QuasiRandom"
-    RANDOM = "Random"
-    TPE = "TPE"
-    GAUSSIAN_PROCESS = "GaussianProcess"
-
-
 class PrunerAlgorithm(StrEnum):
     """Who decides how long a configuration may run."""
 
+    AUTO = "Auto"
     NONE = "None"
     SUCCESSIVE_HALVING = "SuccessiveHalving"
     HYPERBAND = "Hyperband"
     ASHA = "ASHA"
+    MEDIAN = "Median"
+    LEARNING_CURVE = "LearningCurve"
+    FREEZE_THAW = "FreezeThaw"
 
 
 class BracketSizing(StrEnum):
@@ -36,12 +32,6 @@ class BracketSizing(StrEnum):
 
     ALGORITHM_1 = "Algorithm1"
     TABLE_1 = "Table1"
-
-
-class Sampler(ApiModel):
-    """Who proposes the round's configurations."""
-
-    algorithm: SamplerAlgorithm = SamplerAlgorithm.QUASI_RANDOM
 
 
 class Pruner(ApiModel):
@@ -52,13 +42,25 @@ class Pruner(ApiModel):
             cel(
                 "self.algorithm == 'None' || has(self.minSteps)",
                 "pruner.minSteps is missing: give the steps after which the first rung is judged",
-            )
+            ),
+            cel(
+                "!has(self.improvementProbability) || self.algorithm == 'LearningCurve'",
+                "pruner.improvementProbability goes with LearningCurve only: remove it",
+            ),
         )
     }
     algorithm: PrunerAlgorithm = PrunerAlgorithm.NONE
-    min_steps: int | None = Field(default=None, ge=1, le=MAX_STEPS, description="Steps of the lowest rung.")
+    min_steps: int | None = Field(
+        default=None, ge=1, le=MAX_STEPS, description="Steps before the first judgement: the lowest rung."
+    )
     reduction_factor: int = Field(default=3, ge=2, le=64, description="One in this many is promoted (eta).")
     bracket_sizing: BracketSizing = BracketSizing.ALGORITHM_1
+    improvement_probability: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="LearningCurve stops a trial that is less likely than this to beat the best (0.05).",
+    )
 
 
 class RoundSource(ApiModel):
@@ -78,9 +80,13 @@ class Round(ApiModel):
                 "rounds cannot change once they are there, since their trials would not compare: add another round",
             ),
             cel(
-                "has(self.from) != has(self.trials)",
+                "has(self.from) != (has(self.trials) || has(self.sampler.explicit))",
                 "trials (new configurations) and from (the best of an earlier round) exclude each other:"
                 " give exactly one of them",
+            ),
+            cel(
+                "!has(self.trials) || !has(self.sampler.explicit)",
+                "trials and sampler.explicit exclude each other, since the list says how many: remove trials",
             ),
             cel(
                 "!has(self.pruner.minSteps) || self.pruner.minSteps <= self.maxSteps",
@@ -112,3 +118,8 @@ class Round(ApiModel):
     )
     sampler: Sampler = Sampler()
     pruner: Pruner = Pruner()
+
+    @property
+    def proposals(self) -> int:
+        """How many configurations the round proposes, over all scientific settings; 0 for one with `from`."""
+        return len(self.sampler.explicit.configurations) if self.sampler.explicit else self.trials or 0

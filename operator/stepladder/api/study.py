@@ -15,9 +15,8 @@ from stepladder.api.rounds import (
     PrunerAlgorithm,
     Round,
     RoundSource,
-    Sampler,
-    SamplerAlgorithm,
 )
+from stepladder.api.samplers import Sampler, SamplerAlgorithm, WarmStart
 from stepladder.api.space import (
     MAX_PARAMETERS,
     Categorical,
@@ -65,6 +64,7 @@ __all__ = [
     "TrialCounts",
     "TuningStudySpec",
     "TuningStudyStatus",
+    "WarmStart",
     "When",
 ]
 
@@ -142,7 +142,7 @@ class TuningStudySpec(ApiModel):
                 "parameters[].when.parameter names no parameter of this study: correct the name or add the parameter",
             ),
             cel(
-                "self.rounds.exists(r, has(r.trials))",
+                "self.rounds.exists(r, !has(r.from))",
                 "rounds[].trials is missing in every round, so that nothing would be proposed: give it to the first",
             ),
         )

@@ -100,7 +100,7 @@ def count(trials: Iterable[TrialView]) -> TrialCounts:
 
 def planned_trials(spec: TuningStudySpec) -> dict[str, int]:
     """How many trials each round will have."""
-    return {r.name: (r.trials or (r.from_.best if r.from_ else 0)) * r.repeats for r in spec.rounds}
+    return {r.name: (r.from_.best if r.from_ else r.proposals) * r.repeats for r in spec.rounds}
 
 
 def best_trial(best: TrialView | None, checkpoint: Checkpoint | None = None) -> BestTrial | None:

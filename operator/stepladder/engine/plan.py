@@ -78,7 +78,7 @@ def _view(
     spec: TuningStudySpec, round_: Round, trials: Sequence[TrialView], seeds: Sequence[Mapping[str, Scalar]] | None
 ) -> _Round:
     settings = len(space.settings(spec, round_)) if seeds is None else 1
-    configurations = (round_.trials or 0) if seeds is None else len(seeds)
+    configurations = round_.proposals if seeds is None else len(seeds)
     there = {(trial.configuration, trial.repeat): trial for trial in trials}
     return _Round(round_, layout(round_, settings, configurations), trials, there, seeds)
 

@@ -62,7 +62,7 @@ def settings(spec: TuningStudySpec, round_: Round) -> tuple[Mapping[str, Scalar]
 
     At most as many as the round has configurations, since later ones would get none.
     """
-    return tuple(islice(_settings(round_parameters(spec, round_)), round_.trials or 1))
+    return tuple(islice(_settings(round_parameters(spec, round_)), round_.proposals or 1))
 
 
 def setting_parameters(spec: TuningStudySpec, round_: Round, setting: int) -> tuple[Parameter, ...]:

@@ -156,4 +156,4 @@ def _climbs(rungs: Sequence[int], size: int, reduction_factor: int) -> Iterator[
 def _ladders(spec: TuningStudySpec, round_: Round) -> tuple[Ladder, ...]:
     if round_.from_ is not None:
         return layout(round_, 1, round_.from_.best).ladders
-    return layout(round_, len(space.settings(spec, round_)), round_.trials or 0).ladders
+    return layout(round_, len(space.settings(spec, round_)), round_.proposals).ladders

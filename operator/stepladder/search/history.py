@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stepladder.api.model import Scalar
-from stepladder.api.study import Direction, Parameter, SamplerAlgorithm
+from stepladder.api.study import Direction, Parameter, Sampler
 from stepladder.api.trial import Outcome
 
 
@@ -24,7 +24,10 @@ class History:
     name: str
     direction: Direction
     parameters: tuple[Parameter, ...]  # scientific ones already replaced by Fixed values
-    sampler: SamplerAlgorithm
+    sampler: Sampler
     seed: int
     records: tuple[Record, ...] = ()
+    planned: int = 0  # how many configurations will be proposed in all
+    horizon: int = 0  # steps of a full run; 0 where nothing is known of steps
     salt: str = ""  # `round/setting`: parts the rounds' proposals; unlike `name` the same in every run of a manifest
+    candidates: tuple[Mapping[str, Scalar], ...] | None = None  # all that may still be proposed; None: the whole space

@@ -1,7 +1,7 @@
 """One Optuna study, brought in line with what the Trials say. The Trials are the truth; the study is a copy of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import index as whole
 
 import optuna
@@ -12,7 +12,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from stepladder.api.model import Scalar
-from stepladder.api.study import Direction, SamplerAlgorithm
+from stepladder.api.study import Direction
 from stepladder.api.trial import Outcome
 from stepladder.search import samplers
 from stepladder.search.history import History, Record
@@ -109,9 +109,18 @@ class Mirror:
         """The configuration of trial `index`, which has no record yet. Earlier ones without are asked for first."""
         # The seed is of the manifest's making, not of the object's: the study's name with its UID has no part in it.
         seed = derive(history.seed, history.salt)
+        request = samplers.Request(
+            space=self._space,
+            seed=seed,
+            index=index,
+            settings=history.sampler,
+            planned=history.planned,
+            horizon=history.horizon,
+            candidates=history.candidates,
+        )
         for number in range(len(history.records), index):
-            self._ask(history.sampler, seed, number)
-        return self._ask(history.sampler, seed, index)
+            self._ask(replace(request, index=number))
+        return self._ask(request)
 
     def study(self, sampler: BaseSampler = _NO_SAMPLER) -> optuna.Study:
         """Optuna's view of the study."""
@@ -212,14 +221,15 @@ class Mirror:
             raise Contradiction  # somebody else has written, or the database has gone back in time
         return trial_id
 
-    def _ask(self, algorithm: SamplerAlgorithm, seed: int, number: int) -> dict[str, Scalar]:
+    def _ask(self, request: samplers.Request) -> dict[str, Scalar]:
+        number = request.index
         if number == self._count:
             self._unsettled[number] = Known(self._create(), TrialState.RUNNING, {}, {})
             self._count += 1
         # A trial that is there already was asked for ahead of need, or before a crash: then it may need completing.
         known = self._unsettled[number]
         if known.proposal is None:
-            sampler = samplers.make(algorithm, self._space, seed, number)
+            sampler = samplers.make(request)
             known.proposal = self._space.suggest(self._trial(known.id, sampler))
             known.parameters = self._space.recorded(known.proposal)
         return dict(known.proposal)

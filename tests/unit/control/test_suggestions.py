@@ -9,7 +9,7 @@ import pytest
 
 from control.virtual import run
 from stepladder.api.model import Scalar
-from stepladder.api.study import Direction, SamplerAlgorithm
+from stepladder.api.study import Direction, Sampler, SamplerAlgorithm
 from stepladder.control.cache import Key
 from stepladder.control.store import STUDIES
 from stepladder.control.suggestions import RETRY_SECONDS, Suggestions
@@ -68,7 +68,7 @@ class Slow(Executor):
 
 def history(records: int = 0, name: str = "lab/study/uid/explore/0") -> History:
     made = tuple(Record({"x": number}) for number in range(records))
-    return History(name, Direction.MINIMIZE, (), SamplerAlgorithm.RANDOM, 0, made)
+    return History(name, Direction.MINIMIZE, (), Sampler(algorithm=SamplerAlgorithm.RANDOM), 0, made)
 
 
 class World:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from optuna.samplers import BaseSampler
 
-from contract.histories import ALGORITHMS, SPACE, history, play
+from contract.histories import ALGORITHMS, SPACE, history, play, sampler
 from stepladder.api.study import SamplerAlgorithm
 from stepladder.search import samplers
 from stepladder.search.record import OptunaRecord
@@ -17,7 +17,7 @@ from stepladder.search.storage import IN_MEMORY
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_algorithm_of_the_api_has_its_module(algorithm: SamplerAlgorithm) -> None:
-    assert isinstance(samplers.make(algorithm, Space(SPACE), 0, 0), BaseSampler)
+    assert isinstance(samplers.make(samplers.Request(Space(SPACE), 0, 0, sampler(algorithm))), BaseSampler)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

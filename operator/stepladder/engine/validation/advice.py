@@ -76,9 +76,9 @@ def _ladder(round_: Round, field: str) -> Iterator[Problem]:
             "there is no rung between minSteps and maxSteps, so that nothing is saved: lower minSteps to at most"
             f" {max(1, round_.max_steps // pruner.reduction_factor)}",
         )
-    elif pruner.algorithm is PrunerAlgorithm.HYPERBAND and round_.trials is not None:
+    elif pruner.algorithm is PrunerAlgorithm.HYPERBAND and round_.from_ is None:
         one_pass = sum(ladder.size for ladder in brackets(round_))
-        if round_.trials < one_pass:
+        if round_.proposals < one_pass:
             yield Problem(
                 f"{field}.trials",
                 f"one pass of Hyperband over these rungs takes {one_pass} trials, and its later brackets are cut:"

@@ -15,7 +15,7 @@ def round_problems(spec: TuningStudySpec) -> Iterator[Problem]:
         yield from _overrides(spec, round_, field)
         yield from _settings(spec, round_, field)
         yield from _source(round_, field, configurations)
-        configurations[round_.name] = round_.from_.best if round_.from_ else round_.trials or 0
+        configurations[round_.name] = round_.from_.best if round_.from_ else round_.proposals
     runs = sum(configurations[round_.name] * round_.repeats for round_ in spec.rounds)
     if runs > MAX_TRIALS:
         yield Problem("spec.rounds", f"all rounds make {runs} trials, more than {MAX_TRIALS}: propose or repeat fewer")
@@ -42,10 +42,10 @@ def _overrides(spec: TuningStudySpec, round_: Round, field: str) -> Iterator[Pro
 def _settings(spec: TuningStudySpec, round_: Round, field: str) -> Iterator[Problem]:
     scientific = [p.categorical.values for p in spec.parameters if p.role is Role.SCIENTIFIC and p.categorical]
     settings = prod(len(values) for values in scientific)
-    if round_.trials is not None and round_.trials < settings:
+    if round_.from_ is None and round_.proposals < settings:
         yield Problem(
             f"{field}.trials",
-            f"{round_.trials} trials cannot compare the {settings} combinations of Scientific values: give at least"
+            f"{round_.proposals} trials cannot compare the {settings} combinations of Scientific values: give at least"
             f" {settings}, better a multiple",
         )
 

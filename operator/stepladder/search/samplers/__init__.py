@@ -1,9 +1,9 @@
 """Samplers. Each is a module named as the API's algorithm is, in snake case, with one function:
 
-    make(space: Space, seed: int, index: int) -> optuna.samplers.BaseSampler
+    make(request: Request) -> optuna.samplers.BaseSampler
 
 A sampler lives for one proposal, the `index`-th of a round and scientific setting. What it proposes **must** follow
-from its arguments and from the study's trials before `index` alone (their parameters, states, last observations and
+from its request and from the study's trials before `index` alone (their parameters, states, observations and
 constraints): it keeps nothing between proposals and reads no attribute that a sampler has written, since the storage
 may be lost and rebuilt from the Trials between any two of them. A parameter's proposal must not hang on which others
 were drawn before it, since a proposal that a crash cut in two is completed from where it stopped.
@@ -12,10 +12,13 @@ A new sampler is a new module here and its name in `SamplerAlgorithm`.
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from stepladder.api.study import SamplerAlgorithm
+from stepladder.api.model import Scalar
+from stepladder.api.study import Sampler
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -23,16 +26,29 @@ if TYPE_CHECKING:
     from stepladder.search.space import Space
 
 
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: proposal `index`, counted from 0, of a round and scientific setting."""
+
+    space: "Space"
+    seed: int  # of the round and setting
+    index: int
+    settings: Sampler
+    planned: int = 0  # how many proposals the round and setting will ask for in all
+    horizon: int = 0  # steps of a full run; 0 where nothing is known of steps
+    candidates: tuple[Mapping[str, Scalar], ...] | None = None  # all that may still be proposed; None: the whole space
+
+
 class SamplerModule(Protocol):
     """What a sampler's module offers."""
 
-    def make(self, space: "Space", seed: int, index: int) -> "BaseSampler":
+    def make(self, request: Request) -> "BaseSampler":
         """The sampler of one proposal."""
         ...
 
 
-def make(algorithm: SamplerAlgorithm, space: "Space", seed: int, index: int) -> "BaseSampler":
-    """The sampler of one proposal. `seed` is that of the round and setting; `index` counts its proposals from 0."""
+def make(request: Request) -> "BaseSampler":
+    """The sampler of one proposal."""
     # Imported when asked for: scipy.stats and sklearn take seconds that `stepladder --help` should not wait.
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", algorithm).lower()
-    return cast("SamplerModule", import_module(f"{__name__}.{name}")).make(space, seed, index)
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", request.settings.algorithm).lower()
+    return cast("SamplerModule", import_module(f"{__name__}.{name}")).make(request)

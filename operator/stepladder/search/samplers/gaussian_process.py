@@ -19,6 +19,7 @@ from stepladder.api.model import Scalar
 from stepladder.search.acquisition import log_expected_improvement
 from stepladder.search.axis import Floats
 from stepladder.search.encoding import Encoding
+from stepladder.search.samplers import Request
 from stepladder.search.samplers.quasi_random import QuasiRandomSampler
 from stepladder.search.seeds import derive
 from stepladder.search.space import Space
@@ -168,6 +169,6 @@ def _neighbours(
     return np.where(categorical, drawn, moved)
 
 
-def make(space: Space, seed: int, index: int) -> GaussianProcessSampler:
+def make(request: Request) -> GaussianProcessSampler:
     """The sampler of one proposal."""
-    return GaussianProcessSampler(space, seed, index)
+    return GaussianProcessSampler(request.space, request.seed, request.index)

@@ -9,6 +9,7 @@ from scipy.stats import qmc
 
 from stepladder.api.model import Scalar
 from stepladder.search.independent import IndependentSampler
+from stepladder.search.samplers import Request
 from stepladder.search.space import Space
 
 
@@ -43,6 +44,6 @@ def halton(dimensions: int, seed: int, index: int) -> tuple[float, ...]:
     return tuple(float(u) for u in sequence.random()[0])
 
 
-def make(space: Space, seed: int, index: int) -> QuasiRandomSampler:
+def make(request: Request) -> QuasiRandomSampler:
     """The sampler of one proposal; `index` is read from the trial."""
-    return QuasiRandomSampler(space, seed)
+    return QuasiRandomSampler(request.space, request.seed)

@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial
 
 from stepladder.api.model import Scalar
 from stepladder.search.independent import IndependentSampler
+from stepladder.search.samplers import Request
 from stepladder.search.seeds import derive
 from stepladder.search.space import Space
 
@@ -26,6 +27,6 @@ class RandomSampler(IndependentSampler):
         return self._space.axes[param_name].value(draw)
 
 
-def make(space: Space, seed: int, index: int) -> RandomSampler:
+def make(request: Request) -> RandomSampler:
     """The sampler of one proposal; `index` is read from the trial."""
-    return RandomSampler(space, seed)
+    return RandomSampler(request.space, request.seed)

@@ -10,6 +10,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
 from stepladder.api.model import Scalar
+from stepladder.search.samplers import Request
 from stepladder.search.samplers.quasi_random import QuasiRandomSampler
 from stepladder.search.seeds import derive
 from stepladder.search.space import Space
@@ -39,6 +40,6 @@ class QuasiRandomStartTPE(TPESampler):
         return trial.params
 
 
-def make(space: Space, seed: int, index: int) -> QuasiRandomStartTPE:
+def make(request: Request) -> QuasiRandomStartTPE:
     """The sampler of one proposal."""
-    return QuasiRandomStartTPE(space, seed, index)
+    return QuasiRandomStartTPE(request.space, request.seed, request.index)
