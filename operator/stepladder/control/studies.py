@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from stepladder.api.conditions import ConditionType, find
 from stepladder.api.model import Scalar
@@ -11,7 +10,6 @@ from stepladder.api.trial import Checkpoint, Desired, TrialStatus
 from stepladder.control.cache import Cache, Key, key_of
 from stepladder.control.clock import Clock, seconds_between, to_wire
 from stepladder.control.events import EventRecorder, Happening
-from stepladder.control.histories import histories, history
 from stepladder.control.ownership import owns
 from stepladder.control.scraping import Scraper
 from stepladder.control.specs import Specs
@@ -26,6 +24,7 @@ from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
 from stepladder.engine.ranking import incumbent
 from stepladder.engine.validation import warnings
+from stepladder.search.histories import asked, histories
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class StudyReconciler:
             planned = plan(seen)
             hindrance, requeue = await self._apply(study, spec, seen, planned)
             seen = self._observe(study, spec, old) if planned.actions else seen
-        for found in histories(study, spec, seen.trials):
+        for found in histories(_record_name(study), spec, seen.trials):
             self._suggestions.mirror(key, found)
         if failure := self._suggestions.failure(key):
             hindrance = "StorageUnavailable", f"the Optuna storage refuses: {failure}"
@@ -156,11 +155,8 @@ class StudyReconciler:
     ) -> dict[str, Scalar] | None:
         if start.ask is None:
             return dict(start.parameters)
-        round_ = next(r for r in spec.rounds if r.name == start.ask.round)
-        asked = history(study, spec, round_, start.ask.setting, trials)
-        # A trial that someone deleted is proposed again from what came before it.
-        asked = replace(asked, records=asked.records[: start.ask.index])
-        found = self._suggestions.get(key_of(STUDIES, study), asked, start.ask.index)
+        history = asked(_record_name(study), spec, start.ask, trials)
+        found = self._suggestions.get(key_of(STUDIES, study), history, start.ask.index)
         return None if found is None else dict(found)
 
     async def _start(self, study: Object, start: Start, parameters: Mapping[str, Scalar]) -> bool:
@@ -236,6 +232,12 @@ class StudyReconciler:
                     written, Happening("Advice", f"{advice.field}: {advice.message}", warning=True)
                 )
         return None
+
+
+def _record_name(study: Object) -> str:
+    """What the study is called in the Optuna storage; one that is made again under its name starts anew there."""
+    meta = study["metadata"]
+    return f"{meta['namespace']}/{meta['name']}/{meta['uid']}"
 
 
 def _standstill(seen: Observed) -> tuple[str, str] | None:

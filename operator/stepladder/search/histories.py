@@ -1,10 +1,11 @@
-"""From a study's trials to what each sampler may know: one history per round and scientific setting."""
+"""From a study's trials to what each sampler may know: one history per round and scientific setting. Pure."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from stepladder.api.study import Round, TuningStudySpec
 from stepladder.api.trial import Outcome
-from stepladder.control.store import Object
+from stepladder.engine.actions import Ask
 from stepladder.engine.observed import TrialView
 from stepladder.engine.space import setting_parameters, settings
 from stepladder.search.history import History, Record
@@ -13,15 +14,23 @@ from stepladder.search.history import History, Record
 DELETED = Record(parameters={}, outcome=Outcome.FAILED)
 
 
-def histories(study: Object, spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterator[History]:
-    """The histories of all rounds that have trials."""
+def histories(study: str, spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterator[History]:
+    """The histories of all rounds that have trials. `study` names the study in the storage."""
     for round_ in spec.rounds:
         of_round = [t for t in trials if t.round == round_.name]
         for setting in range(len(settings(spec, round_)) if of_round else 0):
             yield history(study, spec, round_, setting, of_round)
 
 
-def history(study: Object, spec: TuningStudySpec, round_: Round, setting: int, trials: Sequence[TrialView]) -> History:
+def asked(study: str, spec: TuningStudySpec, ask: Ask, trials: Sequence[TrialView]) -> History:
+    """The history from which a proposal follows: what came before it, whatever is there after it."""
+    round_ = next(r for r in spec.rounds if r.name == ask.round)
+    found = history(study, spec, round_, ask.setting, trials)
+    # A trial that someone deleted is proposed again from what came before it.
+    return replace(found, records=found.records[: ask.index])
+
+
+def history(study: str, spec: TuningStudySpec, round_: Round, setting: int, trials: Sequence[TrialView]) -> History:
     """The history of one round and setting. Repeats of a configuration are one record, that of the first."""
     count = len(settings(spec, round_))
     records: dict[int, Record] = {}
@@ -33,9 +42,8 @@ def history(study: Object, spec: TuningStudySpec, round_: Round, setting: int, t
                 observations=tuple(sorted(trial.results.items())),
                 outcome=trial.outcome,
             )
-    meta = study["metadata"]
     return History(
-        name=f"{meta['namespace']}/{meta['name']}/{meta['uid']}/{round_.name}/{setting}",
+        name=f"{study}/{round_.name}/{setting}",
         direction=spec.objective.direction,
         parameters=setting_parameters(spec, round_, setting),
         sampler=round_.sampler,
