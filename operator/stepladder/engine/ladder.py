@@ -45,10 +45,12 @@ class Policy:
     their sizes add up to `runs`.
     `moves(ladder, trials, direction)`: what the trials of one ladder, in number order, allow now. Fewer trials than
     `ladder.size` means that some are still to be started.
+    `every_evaluation`: whether an evaluation between two rungs may bring about a move.
     """
 
     split: Callable[[Round, int], tuple[Ladder, ...]]
     moves: Callable[[Ladder, Sequence[TrialView], Direction], Moves]
+    every_evaluation: bool = False
 
 
 OUT_OF_THE_RUNNING: Final = frozenset({Outcome.INFEASIBLE, Outcome.FAILED, Outcome.STOPPED})
