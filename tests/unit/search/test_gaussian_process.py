@@ -15,9 +15,10 @@ from stepladder.api.study import Direction, Parameter, SamplerAlgorithm
 from stepladder.api.trial import Outcome
 from stepladder.search.axis import Floats
 from stepladder.search.encoding import Encoding
+from stepladder.search.evidence import Evidence, gather, representative, tame
 from stepladder.search.history import Record
 from stepladder.search.record import OptunaRecord
-from stepladder.search.samplers.gaussian_process import FITTED, Evidence, gather, representative, tame
+from stepladder.search.samplers.gaussian_process import FITTED
 from stepladder.search.space import Space
 from stepladder.search.storage import IN_MEMORY
 from stepladder.search.surrogate import FeasibilityModel, ObjectiveModel

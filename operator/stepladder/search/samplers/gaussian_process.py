@@ -4,14 +4,11 @@
 Our own on scikit-learn, since Optuna's GPSampler needs PyTorch in the operator's image (docs/decisions.md).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from scipy.stats import qmc
 from threadpoolctl import threadpool_limits
 
@@ -19,14 +16,12 @@ from stepladder.api.model import Scalar
 from stepladder.search.acquisition import log_expected_improvement
 from stepladder.search.axis import Floats
 from stepladder.search.encoding import Encoding
+from stepladder.search.evidence import STARTUP, Evidence, earlier, gather, maximizes, representative, tame
 from stepladder.search.samplers import Request
 from stepladder.search.samplers.quasi_random import QuasiRandomSampler
 from stepladder.search.seeds import derive
-from stepladder.search.space import Space
 from stepladder.search.surrogate import FeasibilityModel, ObjectiveModel
 
-STARTUP = 10
-"""Trials with a result, good or infeasible, before the model is trusted."""
 CANDIDATES = 2048
 FITTED = 200
 """Trials that the model is fitted to at most: the cost of a fit grows with their cube."""
@@ -35,24 +30,19 @@ PENDING = 100
 _SHRINKING = (0.1, 0.03, 0.01, 0.003, 0.001)
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What the trials before this one have shown, as points in uniform coordinates (rows)."""
-
-    points: Floats
-    values: Floats  # to be minimised
-    infeasible: Floats
-    pending: Floats
-
-
 class GaussianProcessSampler(BaseSampler):
-    """Quasi-random until `STARTUP` trials have come back, then the point of the greatest expected improvement."""
+    """Quasi-random until enough trials have come back, then the point of the greatest expected improvement.
 
-    def __init__(self, space: Space, seed: int, index: int) -> None:
-        self._space = space
-        self._encoding = Encoding(space)
-        self._random_seed = derive(seed, index)
-        self._start = QuasiRandomSampler(space, seed)
+    Where there is a pool of candidates, the best of them.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._space = request.space
+        self._encoding = Encoding(request.space)
+        self._startup = request.settings.startup_trials or STARTUP
+        self._random_seed = derive(request.seed, request.index)
+        self._candidates = request.candidates
+        self._start = QuasiRandomSampler(request.space, request.seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """All tuned parameters."""
@@ -62,9 +52,8 @@ class GaussianProcessSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Scalar]:
         """The proposal, or nothing while the trials are too few."""
-        before = [t for t in study.get_trials(deepcopy=False) if t.number < trial.number]
-        evidence = gather(before, self._encoding, maximize=study.direction is StudyDirection.MAXIMIZE)
-        if len(evidence.values) < 2 or len(evidence.values) + len(evidence.infeasible) < STARTUP:
+        evidence = gather(earlier(study, trial), self._encoding, maximize=maximizes(study))
+        if len(evidence.values) < 2 or len(evidence.values) + len(evidence.infeasible) < self._startup:
             return {}
         # One thread: the matrices are small, others need the cores, and how a sum is shared out changes its last bits.
         with threadpool_limits(1):
@@ -93,6 +82,9 @@ class GaussianProcessSampler(BaseSampler):
             improvement = log_expected_improvement(*model.predict(points), best)
             return improvement if feasibility is None else improvement + feasibility.log_probability(points)
 
+        if self._candidates:
+            offered = np.array([self._encoding.uniforms(candidate) for candidate in self._candidates])
+            return np.asarray(offered[np.argmax(score(offered))])
         rng = np.random.default_rng(self._random_seed)
         pool = qmc.Halton(self._encoding.dimensions, rng=rng).random(CANDIDATES)
         pool = np.vstack([pool, evidence.points[np.argsort(evidence.values)[:4]]])
@@ -103,60 +95,6 @@ class GaussianProcessSampler(BaseSampler):
             near = _neighbours(pool, scale, self._encoding.categorical, rng)
             pool, scores = np.vstack([pool, near]), np.append(scores, score(near))
         return np.asarray(pool[np.argmax(scores)])
-
-
-def gather(trials: list[FrozenTrial], encoding: Encoding, *, maximize: bool) -> Evidence:
-    """Sort trials by what they teach.
-
-    Objectives are compared at one step where possible, the highest that `STARTUP` trials have reached: a trial counts
-    with its last value up to there. One that ended before stands with its last value, one still on its way is pending.
-    A failed trial is pending for ever: it says nothing, but there is no use in proposing it again.
-    """
-    sign = -1.0 if maximize else 1.0
-    curves = {trial.number: curve for trial in trials if (curve := _curve(trial))}
-    reached = sorted((max(curve) for curve in curves.values()), reverse=True)
-    level = reached[min(STARTUP, len(reached)) - 1] if reached else 0
-    points, values, infeasible, pending = [], [], [], []
-    for trial in trials:
-        if not trial.params:
-            continue
-        point, curve = encoding.uniforms(trial.params), curves.get(trial.number, {})
-        if trial.constraints:
-            infeasible.append(point)
-        elif curve and (trial.state.is_finished() or max(curve) >= level):
-            points.append(point)
-            values.append(sign * curve[max((s for s in curve if s <= level), default=min(curve))])
-        else:
-            pending.append(point)
-    rows = [np.array(rows).reshape(-1, encoding.dimensions) for rows in (points, infeasible, pending)]
-    return Evidence(rows[0], np.array(values), rows[1], rows[2])
-
-
-def _curve(trial: FrozenTrial) -> dict[int, float]:
-    """The finite observations of a trial that may be compared, by step."""
-    if trial.constraints or trial.state is TrialState.FAIL:
-        return {}
-    curve = trial.intermediate_values or ({0: trial.value} if trial.value is not None else {})
-    return {step: value for step, value in curve.items() if np.isfinite(value)}
-
-
-def tame(values: Floats) -> Floats:
-    """Bad values cut off, so that one of 1e10 does not flatten the difference between the good ones.
-
-    What is worse than the median by more than three times the distance from the best to the median is all the same.
-    """
-    best, median = float(values.min()), float(np.median(values))
-    return np.minimum(values, median + 3 * (median - best)) if median > best else values
-
-
-def representative(values: Floats, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Indices of at most `count` values: the better half of them the best, the others spread evenly over the rest."""
-    order = np.argsort(values, kind="stable")
-    if len(order) <= count:
-        return np.sort(order)
-    half = count // 2
-    spread = order[half:][np.linspace(0, len(order) - half - 1, count - half).astype(np.int64)]
-    return np.sort(np.append(order[:half], spread))
 
 
 def _neighbours(
@@ -171,4 +109,4 @@ def _neighbours(
 
 def make(request: Request) -> GaussianProcessSampler:
     """The sampler of one proposal."""
-    return GaussianProcessSampler(request.space, request.seed, request.index)
+    return GaussianProcessSampler(request)

@@ -1,0 +1,108 @@
+"""What the trials before a proposal have shown, in numbers that may be compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna import Study
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from stepladder.search.axis import Floats
+from stepladder.search.encoding import Encoding
+
+STARTUP = 10
+"""Trials with a result, good or infeasible, before a model is trusted, where the sampler's settings say nothing."""
+ENOUGH = 10
+"""Trials that have to have reached a step for objectives to be compared there."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the trials before this one have shown, as points in uniform coordinates (rows)."""
+
+    points: Floats
+    values: Floats  # to be minimised
+    infeasible: Floats
+    pending: Floats
+
+
+def earlier(study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
+    """The trials before `trial`, by number. Later ones may be there too, asked for ahead of need."""
+    return [t for t in study.get_trials(deepcopy=False) if t.number < trial.number]
+
+
+def maximizes(study: Study) -> bool:
+    """Whether more is better."""
+    return study.direction is StudyDirection.MAXIMIZE
+
+
+def standings(trials: Sequence[FrozenTrial], *, maximize: bool) -> dict[int, float]:
+    """What each trial has come to, by number, to be minimised: infinite where infeasible, absent where not yet known.
+
+    Objectives are compared at one step where possible, the highest that `ENOUGH` trials have reached: a trial counts
+    with its last value up to there. One that ended before stands with its last value, one still on its way is not yet
+    known. Nor is a failed one, for ever: it says nothing.
+    """
+    sign = -1.0 if maximize else 1.0
+    curves = {trial.number: curve for trial in trials if (curve := _curve(trial))}
+    reached = sorted((max(curve) for curve in curves.values()), reverse=True)
+    level = reached[min(ENOUGH, len(reached)) - 1] if reached else 0
+    known: dict[int, float] = {}
+    for trial in trials:
+        curve = curves.get(trial.number, {})
+        if trial.constraints:
+            known[trial.number] = float("inf")
+        elif curve and (trial.state.is_finished() or max(curve) >= level):
+            known[trial.number] = sign * curve[max((s for s in curve if s <= level), default=min(curve))]
+    return known
+
+
+def gather(trials: Sequence[FrozenTrial], encoding: Encoding, *, maximize: bool) -> Evidence:
+    """Sort trials by what they teach, as `standings` has it.
+
+    A failed trial is pending for ever: it says nothing, but there is no use in proposing it again.
+    """
+    known = standings(trials, maximize=maximize)
+    points, values, infeasible, pending = [], [], [], []
+    for trial in trials:
+        if not trial.params:
+            continue
+        point, value = encoding.uniforms(trial.params), known.get(trial.number)
+        if value is None:
+            pending.append(point)
+        elif np.isinf(value):
+            infeasible.append(point)
+        else:
+            points.append(point)
+            values.append(value)
+    rows = [np.array(rows).reshape(-1, encoding.dimensions) for rows in (points, infeasible, pending)]
+    return Evidence(rows[0], np.array(values), rows[1], rows[2])
+
+
+def tame(values: Floats) -> Floats:
+    """Bad values cut off, so that one of 1e10 does not flatten the difference between the good ones.
+
+    What is worse than the median by more than three times the distance from the best to the median is all the same.
+    """
+    best, median = float(values.min()), float(np.median(values))
+    return np.minimum(values, median + 3 * (median - best)) if median > best else values
+
+
+def representative(values: Floats, count: int) -> NDArray[np.int64]:
+    """Indices of at most `count` values: the better half of them the best, the others spread evenly over the rest."""
+    order = np.argsort(values, kind="stable")
+    if len(order) <= count:
+        return np.sort(order)
+    half = count // 2
+    spread = order[half:][np.linspace(0, len(order) - half - 1, count - half).astype(np.int64)]
+    return np.sort(np.append(order[:half], spread))
+
+
+def _curve(trial: FrozenTrial) -> dict[int, float]:
+    """The finite observations of a trial that may be compared, by step."""
+    if trial.constraints or trial.state is TrialState.FAIL:
+        return {}
+    curve = trial.intermediate_values or ({0: trial.value} if trial.value is not None else {})
+    return {step: value for step, value in curve.items() if np.isfinite(value)}
