@@ -6,6 +6,7 @@ from itertools import pairwise
 from stepladder.api.study import Direction
 from stepladder.engine.ladder import Ladder, Moves, Promotion, can_climb_from, ranked
 from stepladder.engine.observed import TrialView
+from stepladder.engine.standings import climbers
 
 
 def moves(ladder: Ladder, trials: Sequence[TrialView], direction: Direction) -> Moves:
@@ -15,20 +16,16 @@ def moves(ladder: Ladder, trials: Sequence[TrialView], direction: Direction) -> 
     highest rung then goes on, until one run has reached the top or none is left. After that the others are pruned.
     """
     downwards = tuple(reversed(tuple(pairwise(ladder.rungs))))
-    standings = [(rung, above, ranked(trials, rung, direction)) for rung, above in downwards]
+    next_up = climbers(trials, tuple(rung for rung, _ in downwards), direction, ladder.reduction_factor)
     promotions = tuple(
-        Promotion(trial, above)
-        for rung, above, standing in standings
-        for trial in standing[: len(standing) // ladder.reduction_factor]
-        if can_climb_from(trial, rung)
+        Promotion(trial, above) for (_, above), best in zip(downwards, next_up, strict=True) for trial in best
     )
-    under_way = len(trials) < ladder.size or any(not trial.ended and not trial.reached for trial in trials)
-    if promotions or under_way:
+    if promotions or len(trials) < ladder.size or any(not trial.ended and not trial.reached for trial in trials):
         return Moves(promotions)
     top = ladder.rungs[-1]
     if not ranked(trials, top, direction):
-        for rung, above, standing in standings:
-            for trial in standing:
+        for rung, above in downwards:
+            for trial in ranked(trials, rung, direction):
                 if can_climb_from(trial, rung):
                     return Moves((Promotion(trial, above),))
     return Moves(prunes=tuple(trial for trial in trials if not trial.ended and trial.target_steps < top))

@@ -5,11 +5,12 @@ A pruner is a `Policy`: how the runs of a round are split over ladders, and whic
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from stepladder.api.study import Direction, Round
 from stepladder.api.trial import Outcome
-from stepladder.engine.observed import TrialView, rank_key
+from stepladder.engine.observed import TrialView
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,11 @@ def ranked(trials: Sequence[TrialView], rung: int, direction: Direction) -> list
 
     What was decided stays decided: a trial that was promoted from the rung keeps its place, however it ended later.
     """
-    placed = [
-        (rank_key(direction, trial.results[rung]), trial.number, trial)
+    there = [
+        trial
         for trial in trials
-        if rung in trial.results
-        and (trial.target_steps > rung or (trial.outcome or trial.stopping) not in OUT_OF_THE_RUNNING)
+        if rung in trial.results and (trial.target_steps > rung or trial.fate not in OUT_OF_THE_RUNNING)
     ]
-    placed.sort(key=lambda place: place[:2])
-    return [trial for _, _, trial in placed]
+    there.sort(key=attrgetter("number"))
+    there.sort(key=lambda trial: trial.results[rung], reverse=direction is Direction.MAXIMIZE)  # stable both ways
+    return there

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from stepladder.api.model import Scalar
 from stepladder.api.study import Direction, TuningStudySpec
 from stepladder.api.trial import Desired, Observation, Outcome
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrialView:
-    """One trial as the engine sees it."""
+    """One trial as the engine sees it. A view is itself and no other, so that what follows from it can be kept."""
 
     name: str
     number: int
@@ -33,25 +34,30 @@ class TrialView:
     gpu_seconds: float = 0.0
     trouble: str = ""  # why it cannot start, or has failed: a sentence for people
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing will happen to it any more, or it has been told so."""
-        return self.outcome is not None or self.stopping is not None
+    # What follows from these. Every plan asks it of every trial, so it is worked out once for each view.
+    curve: tuple[tuple[int, float], ...] = field(init=False, repr=False)  # `results`, by step
+    furthest: int = field(init=False, repr=False)  # the last step with a result; -1 if there is none
+    fate: Outcome | None = field(init=False, repr=False)  # how it ended, or was told to end
+    ended: bool = field(init=False, repr=False)  # whether nothing will happen to it any more, or it has been told so
+    reached: bool = field(init=False, repr=False)  # whether its current segment is over and judged
+    active: bool = field(init=False, repr=False)  # whether it has training to do that it is allowed to do
+    paused: bool = field(init=False, repr=False)  # whether it has been told to pause, and nothing worse
+    occupies: bool = field(init=False, repr=False)  # whether it takes one of the study's slots
 
-    @property
-    def reached(self) -> bool:
-        """Whether its current segment is over and judged."""
-        return self.target_steps in self.results
-
-    @property
-    def active(self) -> bool:
-        """Whether it has training to do that it is allowed to do."""
-        return not self.ended and not self.reached and self.desired is Desired.RUN
-
-    @property
-    def occupies(self) -> bool:
-        """Whether it takes one of the study's slots."""
-        return self.active or self.has_pod
+    def __post_init__(self) -> None:
+        fate = self.outcome or self.stopping
+        ended, reached = fate is not None, self.target_steps in self.results
+        active = not ended and not reached and self.desired is Desired.RUN
+        curve = tuple(sorted(self.results.items()))
+        derive = partial(object.__setattr__, self)
+        derive("curve", curve)
+        derive("furthest", curve[-1][0] if curve else -1)
+        derive("fate", fate)
+        derive("ended", ended)
+        derive("reached", reached)
+        derive("active", active)
+        derive("paused", not ended and self.desired is Desired.PAUSE)
+        derive("occupies", active or self.has_pod)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ Level-triggered: it looks at what is there, never at what it asked for before, s
 or done twice. Linear in the number of trials but for sorting.
 """
 
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from functools import cached_property
+from itertools import count, groupby, islice
+from operator import attrgetter
 
 from stepladder.api.model import Scalar
 from stepladder.api.study import Round, TuningStudySpec
@@ -28,13 +31,19 @@ class _Round:
     spec: Round
     layout: Layout
     trials: Sequence[TrialView]
-    there: Mapping[tuple[int, int], TrialView]  # by (configuration, repeat)
     seeds: Sequence[Mapping[str, Scalar]] | None  # the configurations it starts from; None: they are proposed
+
+    @cached_property
+    def there(self) -> Mapping[int, TrialView]:
+        """By the place of its run in the layout."""
+        repeats = self.layout.repeats
+        return {trial.configuration * repeats + trial.repeat: trial for trial in self.trials}
 
     @property
     def done(self) -> bool:
-        runs = self.layout.configurations * self.layout.repeats
-        return len(self.there) >= runs and all(trial.outcome is not None for trial in self.trials)
+        runs = len(self.layout.places)
+        over = len(self.trials) >= runs and all(trial.outcome is not None for trial in self.trials)
+        return over and len(self.there) >= runs
 
 
 def plan(observed: Observed) -> Plan:
@@ -79,28 +88,20 @@ def _view(
 ) -> _Round:
     settings = len(space.settings(spec, round_)) if seeds is None else 1
     configurations = round_.proposals if seeds is None else len(seeds)
-    there = {(trial.configuration, trial.repeat): trial for trial in trials}
-    return _Round(round_, layout(round_, settings, configurations), trials, there, seeds)
+    return _Round(round_, layout(round_, settings, configurations), trials, seeds)
 
 
 def _stop_all(observed: Observed, running: _Round | None) -> tuple[Action, ...]:
     """Stop what has not ended. A trial at the top of its ladder is left to complete, and one that was already due to
     be pruned is pruned, so that it makes no difference whether an earlier plan's stop was lost.
     """
+    left = [t for t in observed.trials if not t.ended and not (t.reached and t.target_steps >= t.horizon_steps)]
     due: set[int] = set()
-    if running:
+    if running and left:
         # As if nothing had been stopped: the stops of a study's end decide no rung.
-        trials = [replace(t, outcome=None, stopping=None) if _stopped(t) else t for t in running.trials]
+        trials = [replace(t, outcome=None, stopping=None) if t.fate is Outcome.STOPPED else t for t in running.trials]
         due = {trial.number for trial in _moves(observed, replace(running, trials=trials))[1]}
-    return tuple(
-        Stop(trial.name, Outcome.PRUNED if trial.number in due else Outcome.STOPPED)
-        for trial in observed.trials
-        if not trial.ended and not (trial.reached and trial.target_steps >= trial.horizon_steps)
-    )
-
-
-def _stopped(trial: TrialView) -> bool:
-    return (trial.outcome or trial.stopping) is Outcome.STOPPED
+    return tuple(Stop(trial.name, Outcome.PRUNED if trial.number in due else Outcome.STOPPED) for trial in left)
 
 
 def _continue(observed: Observed, running: _Round) -> Iterator[Action]:
@@ -111,43 +112,42 @@ def _continue(observed: Observed, running: _Round) -> Iterator[Action]:
     promotions, prunes = _moves(observed, running)
     yield from (Stop(trial.name, Outcome.PRUNED) for trial in prunes)
     allowed = 0 if observed.spec.suspend else observed.spec.parallelism
-    active = [trial for trial in observed.trials if trial.active]
+    occupants = [trial for trial in observed.trials if trial.occupies]
+    active = [trial for trial in occupants if trial.active]
     if len(active) > allowed:
         yield from (SetDesired(trial.name, Desired.PAUSE) for trial in reversed(active[allowed:]))
-    slots = allowed - sum(trial.occupies for trial in observed.trials)
-    for slot, action in _wishes(observed, running, promotions):
+    slots = allowed - len(occupants)
+    for slot, action in _wishes(observed, promotions):
         slots -= slot
         if slots < 0:
             return
         yield action
+    if slots > 0:
+        yield from islice(_starts(observed, running), slots)
 
 
-def _wishes(
-    observed: Observed, running: _Round, promotions: Iterable[Promotion]
-) -> Iterator[tuple[int, SetDesired | Promote | Start]]:
-    """What would be done with unlimited slots, in order; each with the slots it takes."""
-    for trial in observed.trials:
-        if trial.desired is Desired.PAUSE and not trial.ended:
-            yield int(not trial.has_pod and not trial.reached), SetDesired(trial.name, Desired.RUN)
+def _wishes(observed: Observed, promotions: Iterable[Promotion]) -> Iterator[tuple[int, SetDesired | Promote]]:
+    """What trials that are there would do with unlimited slots, in order; each with the slots it takes."""
+    for trial in [trial for trial in observed.trials if trial.paused]:
+        yield int(not trial.has_pod and not trial.reached), SetDesired(trial.name, Desired.RUN)
     for promotion in promotions:
         yield int(not promotion.trial.has_pod), Promote(promotion.trial.name, promotion.target_steps)
-    for start in _starts(observed, running):
-        yield 1, start
 
 
 def _moves(observed: Observed, running: _Round) -> tuple[list[Promotion], list[TrialView]]:
-    """The promotions of all ladders, to the deepest rung first, and the prunes."""
-    on_ladder: list[list[TrialView]] = [[] for _ in running.layout.ladders]
-    for trial in running.trials:
-        if trial.bracket < len(on_ladder):
-            on_ladder[trial.bracket].append(trial)
+    """The promotions of all ladders, to the deepest rung first, and the prunes. Where all have ended nothing moves."""
+    moving = {trial.bracket for trial in running.trials if not trial.ended}
+    on_ladder: dict[int, list[TrialView]] = {}
+    for bracket, successive in groupby(running.trials, key=attrgetter("bracket")):
+        if bracket in moving:
+            on_ladder.setdefault(bracket, []).extend(successive)
     policy = POLICIES[running.spec.pruner.algorithm]
     direction = observed.spec.objective.direction
     promotions: list[Promotion] = []
     prunes: list[TrialView] = []
-    for ladder, trials in zip(running.layout.ladders, on_ladder, strict=True):
-        if trials:
-            moves = policy.moves(ladder, trials, direction)
+    for bracket, ladder in enumerate(running.layout.ladders):
+        if bracket in on_ladder:
+            moves = policy.moves(ladder, on_ladder[bracket], direction)
             promotions += moves.promotions
             prunes += moves.prunes
     promotions.sort(key=lambda promotion: -promotion.target_steps)
@@ -156,10 +156,11 @@ def _moves(observed: Observed, running: _Round) -> tuple[list[Promotion], list[T
 
 def _starts(observed: Observed, running: _Round) -> Iterator[Start]:
     """The trials still to be created, in order. Repeats of a proposed configuration wait for its first run's values."""
-    used = {trial.number for trial in observed.trials}
-    free_numbers = (number for number in count() if number not in used)
+    gapless = bisect(range(len(observed.trials)), 0, key=lambda place: observed.trials[place].number - place)
+    used = {trial.number for trial in observed.trials[gapless:]}
+    free_numbers = (number for number in count(gapless) if number not in used)
     for run in running.layout.missing(running.there):
-        first = running.there.get((run.configuration, 0))
+        first = running.there.get(run.configuration * running.layout.repeats)
         if first is not None:
             yield _start(observed, running, run, next(free_numbers), first.parameters, None)
         elif running.seeds is not None:

@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, filterfalse, groupby
+from operator import attrgetter
 
 from stepladder.api.study import Round
 from stepladder.engine.ladder import Ladder
@@ -34,18 +35,21 @@ class Layout:
     brackets: tuple[tuple[int, ...], ...]  # for each setting: the brackets of its ladders
     ends: tuple[tuple[int, ...], ...]  # for each setting: how many of its runs lie up to the end of each ladder
 
-    def run(self, configuration: int, repeat: int) -> Run:
+    @property
+    def places(self) -> range:
+        """All runs, counted configuration by configuration and repeat by repeat."""
+        return range(self.configurations * self.repeats)
+
+    def run(self, place: int) -> Run:
         """Where that run belongs."""
+        configuration, repeat = divmod(place, self.repeats)
         index, setting = divmod(configuration, self.settings)
         ladder = bisect_right(self.ends[setting], index * self.repeats + repeat)
         return Run(configuration, repeat, setting, index, self.brackets[setting][ladder])
 
-    def missing(self, there: Mapping[tuple[int, int], TrialView]) -> Iterator[Run]:
-        """The runs that have no trial yet, in order. A trial that someone deleted is missing again."""
-        for configuration in range(self.configurations):
-            for repeat in range(self.repeats):
-                if (configuration, repeat) not in there:
-                    yield self.run(configuration, repeat)
+    def missing(self, there: Mapping[int, TrialView]) -> Iterator[Run]:
+        """The runs that have no trial yet, in order; `there`: trials by place. A deleted one is missing again."""
+        return map(self.run, filterfalse(there.__contains__, self.places))
 
 
 @lru_cache(maxsize=64)
@@ -79,6 +83,6 @@ def layout(round_: Round, settings: int, configurations: int) -> Layout:
 def by_round(trials: Sequence[TrialView]) -> dict[str, list[TrialView]]:
     """The trials of each round, in number order."""
     rounds: dict[str, list[TrialView]] = {}
-    for trial in trials:
-        rounds.setdefault(trial.round, []).append(trial)
+    for name, successive in groupby(trials, key=attrgetter("round")):
+        rounds.setdefault(name, []).extend(successive)
     return rounds

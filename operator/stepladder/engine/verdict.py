@@ -22,18 +22,17 @@ def early(observed: Observed, *, rounds_done: bool) -> Verdict | None:
     With `rounds_done` the budget ends nothing, unless trials were stopped for it.
     """
     spec, trials = observed.spec, observed.trials
-    if any(meets_target(spec.objective, trial) for trial in trials):
+    if spec.objective.target is not None and any(meets_target(spec.objective, trial) for trial in trials):
         return Verdict(succeeded=True, reason=TARGET_REACHED, message=f"The target is reached. {_best(observed)}")
-    failed = sum(trial.outcome is Outcome.FAILED for trial in trials)
+    failed = [trial.outcome for trial in trials].count(Outcome.FAILED)
     if failed > spec.failure_policy.max_failed_trials:
         message = (
             f"{failed} trials failed, and failurePolicy.maxFailedTrials allows {spec.failure_policy.max_failed_trials}:"
             f" see the failed trials' conditions.{_first_failure(observed)}"
         )
         return Verdict(succeeded=False, reason=TOO_MANY_FAILURES, message=message)
-    cut_short = any((trial.outcome or trial.stopping) is Outcome.STOPPED for trial in trials)
     spent = budget.exhausted(observed)
-    if spent and (cut_short or not rounds_done):
+    if spent and (not rounds_done or any(trial.fate is Outcome.STOPPED for trial in trials)):
         found = incumbent(spec, trials) is not None
         return Verdict(succeeded=found, reason=BUDGET_EXHAUSTED, message=f"{spent} {_best(observed)}")
     return None
