@@ -1,6 +1,7 @@
 """`stepladder`: the commands. Each imports what it needs when it is called, so that `--help` is quick."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -52,7 +53,7 @@ def _run(file: Path, home: Path | None, output: Literal["text", "json"]) -> int:
     from stepladder.local.progress import Progress
 
     try:
-        manifest = local.accepted(_study(file))
+        manifest = local.accepted(_study(file, "run"))
         layout = Layout((home or Path(".stepladder") / manifest["metadata"]["name"]).resolve())
         ending = local.run(manifest, layout, Progress(Console(stderr=output == "json")))
     except (Invalid, HomeError) as error:
@@ -74,13 +75,13 @@ def _run(file: Path, home: Path | None, output: Literal["text", "json"]) -> int:
     return 0 if ending.last.verdict else 1
 
 
-def _study(file: Path) -> dict[str, Any]:
+def _study(file: Path, command: str) -> dict[str, Any]:
     """The one TuningStudy of a file. Exits with a sentence if it is anything else."""
     documents = _documents(file)
     if len(documents) != 1:
-        _refuse(f"{file}: holds {len(documents)} documents; `stepladder run` takes a file with one TuningStudy")
+        _refuse(f"{file}: holds {len(documents)} documents; `stepladder {command}` takes a file with one TuningStudy")
     if documents[0].get("kind") != "TuningStudy":
-        _refuse(f"{file}: is a {documents[0].get('kind')}; `stepladder run` takes a file with one TuningStudy")
+        _refuse(f"{file}: is a {documents[0].get('kind')}; `stepladder {command}` takes a file with one TuningStudy")
     return documents[0]
 
 
@@ -89,13 +90,18 @@ def _documents(file: Path) -> tuple[dict[str, Any], ...]:
     from stepladder.local import manifest
 
     try:
-        return manifest.read(file.read_text())
+        return manifest.read(_text(file))
+    except Invalid as error:
+        _refuse(f"{file}: {error}")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
     except OSError as error:
         _refuse(f"{file}: {error.strerror}")
     except UnicodeDecodeError:
         _refuse(f"{file}: is not a text file")
-    except Invalid as error:
-        _refuse(f"{file}: {error}")
 
 
 def _refuse(sentence: str) -> NoReturn:
@@ -127,6 +133,69 @@ def validate(files: tuple[Path, ...]) -> None:
             else:
                 click.echo(f"{file}: {name}: valid")
     sys.exit(REFUSED if refused else 0)
+
+
+@main.command()
+@click.argument("study", type=_FILE)
+@click.option(
+    "--curves", type=_FILE, required=True, help="Recorded learning curves: JSON lines, one configuration each."
+)
+@click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="How many studies to simulate.")
+@click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True, help="The first one's spec.seed.")
+@click.option("--parallelism", type=int, help="In place of spec.parallelism.")
+@click.option("--target", type=float, help="In place of spec.objective.target: each study ends when it is met.")
+@click.option("--sampler", help="In place of the rounds' sampler.algorithm.")
+@click.option("--pruner", help="In place of the rounds' pruner.algorithm.")
+@click.option("--seconds-per-step", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
+              help="Of curves that do not say how long they took.")  # fmt: skip
+@click.option("--pod-start-seconds", type=click.FloatRange(0), default=0.0, show_default=True,
+              help="What every start and every continuation of a trial costs before its first step.")  # fmt: skip
+@click.option("--failure-rate", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
+              help="Of segments that are interrupted at a random step and go on from there.")  # fmt: skip
+@click.option("--gpus", type=click.IntRange(0), help="GPUs of a trial.  [default: those of spec.trainer.template]")
+@click.option("--jobs", type=click.IntRange(1), help="Processes to use.  [default: one for each core]")
+@click.option("--trace", is_flag=True, help="With json, tell every improvement of each study's best.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="With json standard output is one JSON object.")  # fmt: skip
+def simulate(
+    study: Path,
+    curves: Path,
+    seeds: int,
+    first_seed: int,
+    jobs: int | None,
+    output: Literal["text", "json"],
+    *,
+    trace: bool,
+    **options: Any,
+) -> None:
+    """Run a TuningStudy in virtual time, on learning curves that were recorded before.
+
+    The study runs once for each seed, with the engine and the samplers of a real one; trials are the configurations of
+    the table. Exits with 2 if the manifest or the curves are refused.
+    """
+    from stepladder.control.store import Invalid
+    from stepladder.local.manifest_check import checked
+    from stepladder.simulation import report
+    from stepladder.simulation.command import question
+    from stepladder.simulation.curves import Refused
+    from stepladder.simulation.overrides import overridden
+    from stepladder.simulation.seeds import simulate_all
+
+    replaced = {name: options.pop(name) for name in ("parallelism", "target", "sampler", "pruner")}
+    try:
+        manifest = checked(overridden(_study(study, "simulate"), **replaced))
+        asked, notes = question(manifest, str(curves), _text(curves), **options)
+    except Invalid as error:
+        _refuse(f"{study}: {error}")
+    except Refused as error:
+        _refuse(str(error))
+    for note in notes:
+        click.echo(note, err=True)
+    answers = simulate_all(asked, range(first_seed, first_seed + seeds), jobs or len(os.sched_getaffinity(0)))
+    if output == "json":
+        click.echo(json.dumps(report.summary(answers, traced=trace)))
+    else:
+        click.echo("\n".join(report.lines(answers)))
 
 
 @main.command()

@@ -1,0 +1,34 @@
+"""What the table allows of a study: no round may propose more configurations than the table has."""
+
+from stepladder.api.study import TuningStudySpec
+from stepladder.engine.space import settings
+from stepladder.simulation.table import Table
+
+
+def capped(spec: TuningStudySpec, table: Table) -> tuple[TuningStudySpec, tuple[str, ...]]:
+    """The study with its rounds cut to the table's size, and a sentence for each round that was cut.
+
+    Raises Refused where the table has nothing for a scientific setting.
+    """
+    rounds, notes = [], []
+    for round_ in spec.rounds:
+        if round_.from_ is None:
+            count = len(settings(spec, round_))
+            # Configurations are dealt to the settings in turn: the first setting to run out ends the round.
+            sizes = [len(table.entries(spec, round_, setting)) for setting in range(count)]
+            most = min(size * count + setting for setting, size in enumerate(sizes))
+            if most < round_.proposals:
+                of_setting = " for one of its settings" if count > 1 else ""
+                notes.append(
+                    f"round {round_.name}: the table is used up after {most} of {round_.proposals} trials, having"
+                    f" {min(sizes)} configurations{of_setting}: the round ends there"
+                )
+                explicit = round_.sampler.explicit
+                if explicit is not None:
+                    shorter = explicit.model_copy(update={"configurations": explicit.configurations[:most]})
+                    sampler = round_.sampler.model_copy(update={"explicit": shorter})
+                    round_ = round_.model_copy(update={"sampler": sampler})
+                else:
+                    round_ = round_.model_copy(update={"trials": most})
+        rounds.append(round_)
+    return spec.model_copy(update={"rounds": tuple(rounds)}), tuple(notes)
