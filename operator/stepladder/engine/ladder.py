@@ -20,6 +20,8 @@ class Ladder:
     rungs: tuple[int, ...]
     size: int
     reduction_factor: int
+    judged_from: int = 1  # steps, for those pruners that judge between rungs
+    improvement_probability: float = 0.05  # of LearningCurve
 
 
 @dataclass(frozen=True)

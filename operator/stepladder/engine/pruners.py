@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from stepladder.api.study import PrunerAlgorithm
-from stepladder.engine import asha, hyperband, straight, successive_halving
+from stepladder.engine import asha, hyperband, median, straight, successive_halving
 from stepladder.engine.ladder import Policy
 
 POLICIES: Final[Mapping[PrunerAlgorithm, Policy]] = {
@@ -12,4 +12,5 @@ POLICIES: Final[Mapping[PrunerAlgorithm, Policy]] = {
     PrunerAlgorithm.SUCCESSIVE_HALVING: Policy(successive_halving.split, successive_halving.moves),
     PrunerAlgorithm.HYPERBAND: Policy(hyperband.split, successive_halving.moves),
     PrunerAlgorithm.ASHA: Policy(successive_halving.split, asha.moves),
+    PrunerAlgorithm.MEDIAN: Policy(median.split, median.moves, every_evaluation=True),
 }

@@ -1,0 +1,36 @@
+"""Trials that have reported at steps 1, 2, 3, ... of a ladder of one rung."""
+
+from dataclasses import replace
+
+from stepladder.api.trial import Observation, Outcome
+from stepladder.engine.ladder import Ladder
+from stepladder.engine.observed import TrialView
+
+LADDER = Ladder((50,), 1000, 3)
+
+
+def climbing(number: int, *values: float, outcome: Outcome | None = None, top: int = 50) -> TrialView:
+    """A trial that runs, with these values so far; lower is better where `best` is concerned."""
+    results = dict(enumerate(values, start=1))
+    step = min(results, key=lambda step: results[step], default=0)
+    return TrialView(
+        name=f"t{number}",
+        number=number,
+        round="r",
+        bracket=0,
+        configuration=number,
+        repeat=0,
+        parameters={},
+        target_steps=top,
+        horizon_steps=top,
+        outcome=outcome,
+        results=results,
+        steps=len(values),
+        best=Observation(step=step, value=results[step]) if results else None,
+        has_pod=outcome is None,
+    )
+
+
+def named(study: str, trial: TrialView) -> TrialView:
+    """The same trial, of another study."""
+    return replace(trial, name=f"{study}-{trial.number}")
