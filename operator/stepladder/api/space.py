@@ -6,11 +6,14 @@ from typing import Annotated
 from pydantic import Field
 
 from stepladder.api.model import ANY_SCALAR, ATOMIC, ApiModel, Scalar, cel, rules
+from stepladder.api.ranges import Categorical, FloatRange, IntRange, LogNormal, Normal
 
 PARAMETER_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*$"
 MAX_PARAMETERS = 64
-MAX_INTEGER = 2**53  # beyond it JSON numbers lose digits in other people's tools
-_RANGES = "has(self.float) || has(self.int) || has(self.categorical)"
+MAX_PRESETS = 8
+_KINDS = ("float", "int", "categorical", "normal", "logNormal")
+_RANGES = " || ".join(f"has(self.{kind})" for kind in _KINDS)
+_COUNTED = ", ".join(f"has(self.{kind})" for kind in _KINDS)
 
 
 class Role(StrEnum):
@@ -21,64 +24,12 @@ class Role(StrEnum):
     FIXED = "Fixed"
 
 
-class Scale(StrEnum):
-    """How a numeric range is walked: Log spends as many trials on 0.001 to 0.01 as on 0.1 to 1."""
+class Preset(StrEnum):
+    """Search spaces by name. A parameter of the same name in `parameters` takes the place of the preset's."""
 
-    LINEAR = "Linear"
-    LOG = "Log"
-
-
-class FloatRange(ApiModel):
-    """A continuous range, both ends included."""
-
-    model_config = ApiModel.model_config | {
-        "json_schema_extra": rules(
-            cel("self.min < self.max", "float.min must be below float.max: swap or widen the two"),
-            cel("self.scale != 'Log' || self.min > 0.0", "float.min must be above 0 on a Log scale: raise it"),
-            cel("self.scale != 'Log' || !has(self.step)", "float.step works on a Linear scale only: drop one of them"),
-            cel(
-                "!has(self.step) || self.step <= self.max - self.min",
-                "float.step must not exceed float.max - float.min: make the step smaller",
-            ),
-        )
-    }
-    min: float = Field(description="The smallest value.")
-    max: float = Field(description="The largest value.")
-    scale: Scale = Scale.LINEAR
-    step: float | None = Field(default=None, gt=0, description="Only min plus multiples of this are proposed.")
-
-
-class IntRange(ApiModel):
-    """A range of whole numbers, both ends included."""
-
-    model_config = ApiModel.model_config | {
-        "json_schema_extra": rules(
-            cel("self.min < self.max", "int.min must be below int.max: swap or widen the two"),
-            cel("self.scale != 'Log' || self.min > 0", "int.min must be at least 1 on a Log scale: raise it"),
-            cel("self.scale != 'Log' || !has(self.step)", "int.step works on a Linear scale only: drop one of them"),
-            cel(
-                "!has(self.step) || self.step <= self.max - self.min",
-                "int.step must not exceed int.max - int.min: make the step smaller",
-            ),
-        )
-    }
-    min: int = Field(ge=-MAX_INTEGER, le=MAX_INTEGER, description="The smallest value.")
-    max: int = Field(ge=-MAX_INTEGER, le=MAX_INTEGER, description="The largest value.")
-    scale: Scale = Scale.LINEAR
-    step: int | None = Field(
-        default=None, ge=1, le=MAX_INTEGER, description="Only min plus multiples of this are proposed."
-    )
-
-
-class Categorical(ApiModel):
-    """A choice without order."""
-
-    values: tuple[Annotated[Scalar, Field(description="A value.", json_schema_extra=ANY_SCALAR)], ...] = Field(
-        min_length=1,
-        max_length=256,
-        description="The choices: strings, numbers or booleans.",
-        json_schema_extra=ATOMIC,
-    )
+    ADAM_BY_BUDGET = "AdamByBudget"
+    ADAM_8P = "Adam8p"
+    DETECTION_MODELS = "DetectionModels"
 
 
 class When(ApiModel):
@@ -100,17 +51,18 @@ class Parameter(ApiModel):
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
             cel(
-                "[has(self.float), has(self.int), has(self.categorical)].filter(x, x).size() <= 1",
-                "float, int and categorical exclude each other: keep one of them",
+                f"[{_COUNTED}].filter(x, x).size() <= 1",
+                "float, int, categorical, normal and logNormal exclude each other: keep one of them",
             ),
             cel(
                 f"self.role != 'Fixed' || !({_RANGES})",
-                "role Fixed takes no range: replace float, int or categorical by value, or set role: Nuisance",
+                "role Fixed takes no range: replace float, int, categorical, normal or logNormal by value, or set role:"
+                " Nuisance",
             ),
             cel(
                 f"self.role == 'Fixed' || {_RANGES}",
-                "role Nuisance or Scientific needs a range: give float, int or categorical, or set role: Fixed"
-                " and a value",
+                "role Nuisance or Scientific needs a range: give float, int, categorical, normal or logNormal, or set"
+                " role: Fixed and a value",
             ),
             cel(
                 "self.role != 'Scientific' || has(self.categorical)",
@@ -145,6 +97,8 @@ class Parameter(ApiModel):
     float_: FloatRange | None = Field(default=None, alias="float")
     int_: IntRange | None = Field(default=None, alias="int")
     categorical: Categorical | None = None
+    normal: Normal | None = None
+    log_normal: LogNormal | None = None
     when: When | None = None
 
 

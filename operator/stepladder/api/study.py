@@ -4,7 +4,8 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
-from stepladder.api.model import ApiModel, cel, list_map, rules
+from stepladder.api.model import ATOMIC, ApiModel, cel, list_map, rules
+from stepladder.api.ranges import Categorical, FloatRange, IntRange, LogNormal, Normal, Scale
 from stepladder.api.rounds import (
     MAX_ROUNDS,
     MAX_STEPS,
@@ -17,17 +18,7 @@ from stepladder.api.rounds import (
     RoundSource,
 )
 from stepladder.api.samplers import Sampler, SamplerAlgorithm, WarmStart
-from stepladder.api.space import (
-    MAX_PARAMETERS,
-    Categorical,
-    FixedValue,
-    FloatRange,
-    IntRange,
-    Parameter,
-    Role,
-    Scale,
-    When,
-)
+from stepladder.api.space import MAX_PARAMETERS, MAX_PRESETS, FixedValue, Parameter, Preset, Role, When
 from stepladder.api.study_status import BestTrial, RoundStatus, Spread, TrialCounts, TuningStudyStatus
 from stepladder.api.trainer import METRIC_PATTERN, Checkpoints, ClaimReference, Metrics, PodRetention, Trainer
 
@@ -46,10 +37,13 @@ __all__ = [
     "FixedValue",
     "FloatRange",
     "IntRange",
+    "LogNormal",
     "Metrics",
+    "Normal",
     "Objective",
     "Parameter",
     "PodRetention",
+    "Preset",
     "Pruner",
     "PrunerAlgorithm",
     "Role",
@@ -127,6 +121,14 @@ class TuningStudySpec(ApiModel):
                 " && self.parameters.map(p, p.name) == oldSelf.parameters.map(p, p.name)",
                 "parameters cannot change, since trials have been drawn from them: make a new study",
             ),
+            cel(
+                "self.presets == oldSelf.presets",
+                "presets cannot change, since trials have been drawn from them: make a new study",
+            ),
+            cel(
+                "self.parameters.size() > 0 || self.presets.size() > 0",
+                "parameters and presets are both missing, so that there is nothing to search: give one of them",
+            ),
             cel("self.seed == oldSelf.seed", "seed cannot change: make a new study"),
             cel(
                 "self.rounds.map(r, r.name) == oldSelf.rounds.map(o, o.name)"
@@ -138,7 +140,8 @@ class TuningStudySpec(ApiModel):
                 "rounds[].from.round names no round of this study: give the name of an earlier round",
             ),
             cel(
-                "self.parameters.all(p, !has(p.when) || self.parameters.exists(q, q.name == p.when.parameter))",
+                "self.presets.size() > 0"
+                " || self.parameters.all(p, !has(p.when) || self.parameters.exists(q, q.name == p.when.parameter))",
                 "parameters[].when.parameter names no parameter of this study: correct the name or add the parameter",
             ),
             cel(
@@ -149,10 +152,16 @@ class TuningStudySpec(ApiModel):
     }
     goal: str = Field(default="", max_length=4096, description="The question that this study answers.")
     objective: Objective
+    presets: tuple[Preset, ...] = Field(
+        default=(),
+        max_length=MAX_PRESETS,
+        description="Search spaces by name; where two have a parameter of one name, the later has it.",
+        json_schema_extra=ATOMIC,
+    )
     parameters: tuple[Parameter, ...] = Field(
-        min_length=1,
+        default=(),
         max_length=MAX_PARAMETERS,
-        description="The search space and the fixed values.",
+        description="The search space and the fixed values. They win over those of presets with the same name.",
         json_schema_extra=list_map("name"),
     )
     rounds: tuple[Round, ...] = Field(

@@ -1,4 +1,11 @@
-"""One tuned parameter as an axis: its Optuna distribution, and its values laid out evenly over [0, 1)."""
+"""One tuned parameter as an axis: its Optuna distribution, and its values laid out evenly over [0, 1).
+
+Optuna has no distribution for bell curves, nor for a logarithm of 1 - x. To its storage they are plain ranges of the
+value between its ends (logarithmic for `logNormal`), so that what is recorded is the value itself. Our samplers
+draw by `Axis.value` and model by `Axis.position`, and so walk every scale as it was asked for. Optuna's own samplers
+model in the coordinates of the distribution: one that builds on them has to hand them `position` in place of the value,
+or it walks `LogOneMinus` linearly and takes a bell curve for a plain range.
+"""
 
 from decimal import Decimal
 
@@ -7,24 +14,28 @@ from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from stepladder.api.model import Scalar
-from stepladder.api.study import FloatRange, IntRange, Parameter, Scale
+from stepladder.api.study import FloatRange, IntRange, LogNormal, Normal, Parameter, Scale
+from stepladder.engine.extents import whole_steps
 from stepladder.engine.space import same
+from stepladder.search.curves import Curve, Floats, curve
 
-Floats = NDArray[np.float64]
+__all__ = ["Axis", "Distribution", "Floats"]
+
 Distribution = FloatDistribution | IntDistribution | CategoricalDistribution
 
 
 class Axis:
     """The values of one tuned parameter.
 
-    A uniform number in [0, 1) stands for a value by the inverse of the parameter's distribution function: even on a
-    log scale where the parameter has one, every whole number, step or choice with an equal share.
+    A uniform number in [0, 1) stands for a value by the inverse of the parameter's distribution function: even on the
+    parameter's scale, by its bell curve where it has one, every whole number, step or choice with an equal share.
     """
 
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
         self.name = parameter.name
-        self.distribution: Distribution = _distribution(parameter)
+        self._curve = _curve(parameter)
+        self.distribution: Distribution = _distribution(parameter, self._curve)
 
     @property
     def numeric(self) -> FloatDistribution | IntDistribution:
@@ -60,15 +71,16 @@ class Axis:
         if d.log and isinstance(d, IntDistribution):
             # Half a unit on either side, so that the ends get the share of the log axis that rounding gives the rest.
             return np.clip(np.rint(np.exp(_between(np.log(d.low - 0.5), np.log(d.high + 0.5), u))), d.low, d.high)
-        if d.log:
-            return np.clip(np.exp(_between(np.log(d.low), np.log(d.high), u)), d.low, d.high)
-        if d.step is None:
-            return np.clip(_between(d.low, d.high, u), d.low, d.high)
+        if self._curve is not None:
+            return self._curve.numbers(u)
+        assert d.step is not None  # noqa: S101  for the type checker: what has no step is a curve
         count = _values(d.low, d.high, d.step)
         return np.minimum(d.low + d.step * np.minimum(np.floor(u * count), count - 1), d.high)
 
     def position(self, number: ArrayLike) -> Floats:
         """Where numeric values lie between the ends of the range, in [0, 1], on the axis's scale."""
+        if self._curve is not None:
+            return self._curve.position(number)
         d, numbers = self.numeric, np.asarray(number, dtype=np.float64)
         if d.low == d.high:
             return np.full(numbers.shape, 0.5)
@@ -83,8 +95,9 @@ class Axis:
         d, number = self.numeric, float(value)
         if d.log and isinstance(d, IntDistribution):
             return float(np.log(number / (d.low - 0.5)) / np.log((d.high + 0.5) / (d.low - 0.5)))
-        if d.log or d.step is None:
-            return float(self.position(number))
+        if self._curve is not None:
+            return float(self._curve.uniform(number))
+        assert d.step is not None  # noqa: S101  for the type checker: what has no step is a curve
         return ((number - d.low) / d.step + 0.5) / _values(d.low, d.high, d.step)
 
     def internal(self, value: Scalar) -> float:
@@ -121,19 +134,27 @@ def _on_grid(low: float, step: float, number: float) -> float:
     return float(start + width * round((number - low) / step))
 
 
-def _distribution(parameter: Parameter) -> Distribution:
+def _curve(parameter: Parameter) -> Curve | None:
+    """The curve of continuous values; None for whole numbers, steps and choices."""
     match parameter:
-        case Parameter(float_=FloatRange() as r):
-            high = _on_grid(r.min, r.step, r.min + r.step * _steps(r.min, r.max, r.step)) if r.step else r.max
-            return FloatDistribution(r.min, high, log=r.scale is Scale.LOG, step=r.step)
+        case Parameter(float_=FloatRange(step=None) as values) | Parameter(normal=Normal() as values):
+            return curve(values)
+        case Parameter(log_normal=LogNormal() as values):
+            return curve(values)
+    return None
+
+
+def _distribution(parameter: Parameter, continuous: Curve | None) -> Distribution:
+    if continuous is not None:
+        return FloatDistribution(continuous.low, continuous.high, log=continuous.scale is Scale.LOG)
+    match parameter:
+        case Parameter(float_=FloatRange(step=float(step)) as r):
+            return FloatDistribution(
+                r.min, _on_grid(r.min, step, r.min + step * whole_steps(r.min, r.max, step)), step=step
+            )
         case Parameter(int_=IntRange() as r):
             step = r.step or 1
             return IntDistribution(r.min, r.min + (r.max - r.min) // step * step, log=r.scale is Scale.LOG, step=step)
         case Parameter(categorical=choice) if choice is not None:
             return CategoricalDistribution(choice.values)
     raise ValueError(f"parameter {parameter.name} has a value and no range: it is not tuned")
-
-
-def _steps(low: float, high: float, step: float) -> int:
-    """How many whole steps fit, in decimals: floats would lose the last one of 0 to 0.3 by 0.1."""
-    return int((Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step)))

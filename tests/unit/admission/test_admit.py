@@ -24,7 +24,11 @@ LIMITS: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"objective": {"metric": "ab\n"}}, "spec.objective.metric", f'"ab\\n": {METRIC}'),
     ({"objective": {"metric": ""}}, "spec.objective.metric", '"": {} should be at least 1 chars long'),
-    ({"parameters": []}, "spec.parameters", "0: {} should have at least 1 items"),
+    (
+        {"parameters": [{"name": "a", "categorical": {"values": []}}]},
+        "spec.parameters[0].categorical.values",
+        "0: {} should have at least 1 items",
+    ),
 ]
 
 MISTYPED: list[tuple[dict[str, Any], str, str, str]] = [

@@ -17,7 +17,10 @@ CAMEL_CASE = re.compile(r"[A-Z][A-Za-z0-9]*")
 LOWER_CAMEL_CASE = re.compile(r"[a-z][A-Za-z0-9]*")
 TIME_WORDS = re.compile(r"(deadline|timeout|duration|period|interval|delay)", re.IGNORECASE)
 BOOLEANS = {"spec.suspend"}  # as in a Job, hence Kueue and people know it
-NUMBERS = re.compile(r"(min|max|step|target|value|mean|standardDeviation|gpuHours|gpuSeconds)$")
+NUMBERS = re.compile(
+    r"(min|max|step|target|value|mean|standardDeviation|gpuHours|gpuSeconds"
+    r"|initialTemperature|coolingFactor|improvementProbability)$"
+)
 
 
 def kinds() -> list[str]:
