@@ -136,7 +136,6 @@ class StudyReconciler:
     ) -> tuple[tuple[str, str] | None, float | None]:
         """Carry out the plan's actions in their order; what hindered it, and when to try again."""
         key = key_of(STUDIES, study)
-        trials = {t.name: t for t in seen.trials}
         for action in planned.actions:
             if isinstance(action, Start):
                 parameters = self._parameters(study, spec, seen.trials, action)
@@ -147,7 +146,7 @@ class StudyReconciler:
                     message = f"Trial {name} exists and belongs to another owner: delete it, or rename the study"
                     return ("TrialNameTaken", message), NAME_TAKEN_RETRY_SECONDS
             else:
-                await self._steer(key, trials, action)
+                await self._steer(key, action)
         return None, None
 
     def _parameters(
@@ -169,7 +168,7 @@ class StudyReconciler:
             return found is None or owns(study, found)
         return True
 
-    async def _steer(self, study: Key, trials: dict[str, TrialView], action: Action) -> None:
+    async def _steer(self, study: Key, action: Action) -> None:
         match action:
             case Promote(trial, target_steps):
                 change: dict[str, object] = {"targetSteps": target_steps, "desired": Desired.RUN.value}

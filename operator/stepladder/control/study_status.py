@@ -1,8 +1,10 @@
 """A study's status, from what is observed and planned. Pure; counts, never lists of trials."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from stepladder.api.conditions import ConditionType, Status, put
 from stepladder.api.study import BestTrial, RoundStatus, TrialCounts, TuningStudySpec, TuningStudyStatus
@@ -10,6 +12,7 @@ from stepladder.api.trial import Checkpoint, Desired, Outcome
 from stepladder.control.clock import to_wire
 from stepladder.control.trial_status import condition
 from stepladder.engine.actions import Plan
+from stepladder.engine.groups import REMEMBERED, in_groups
 from stepladder.engine.observed import TrialView
 from stepladder.engine.ranking import full_training_steps, incumbent, spread
 from stepladder.engine.rounds import by_round
@@ -82,20 +85,25 @@ def _afterwards(old: TuningStudyStatus, given: Circumstances) -> TuningStudyStat
     return old.model_copy(update={"observed_generation": given.generation, "conditions": put(old.conditions, accepted)})
 
 
-def count(trials: Iterable[TrialView]) -> TrialCounts:
+def count(trials: Sequence[TrialView]) -> TrialCounts:
     """Trials by where they are."""
-    found = dict.fromkeys(TrialCounts.model_fields, 0)
-    for trial in trials:
-        found["total"] += 1
-        if trial.outcome is not None:
-            found[COUNTED[trial.outcome]] += 1
-        elif trial.has_pod:
-            found["running"] += 1
-        elif trial.reached or trial.desired is not Desired.RUN:
-            found["paused"] += 1
-        else:
-            found["pending"] += 1
+    found: Counter[str] = Counter(total=len(trials))
+    for group in in_groups(trials):
+        found.update(_count(group))
     return TrialCounts(**found)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _count(trials: tuple[TrialView, ...]) -> Counter[str]:
+    return Counter(map(_whereabouts, trials))
+
+
+def _whereabouts(trial: TrialView) -> str:
+    if trial.outcome is not None:
+        return COUNTED[trial.outcome]
+    if trial.has_pod:
+        return "running"
+    return "paused" if trial.reached or trial.desired is not Desired.RUN else "pending"
 
 
 def planned_trials(spec: TuningStudySpec) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable
 from operator import attrgetter
+from typing import NamedTuple
 
 from stepladder.api.conditions import ConditionType, find, is_true
 from stepladder.api.trial import Desired, Observation, Outcome, TrialSpec, TrialStatus
@@ -14,28 +15,29 @@ from stepladder.engine.observed import TrialView
 Scraped = Callable[[Key], Iterable[Observation]]
 
 
+class _Reading(NamedTuple):
+    trial: Object
+    view: TrialView | None  # None: not the study's, or on its way out
+
+
 class TrialViews:
     """The views of each study's trials, each version of a trial read once: of thousands, one has changed."""
 
     def __init__(self, scraped: Scraped) -> None:
         """`scraped`: what was read of a trial's metrics, which its status may not hold yet."""
         self._scraped = scraped
-        self._known: dict[Key, dict[str, tuple[str, TrialView | None]]] = {}
+        self._known: dict[Key, dict[int, _Reading]] = {}  # by study, and by the object's identity
 
     def of(self, study: Object, labelled: Iterable[Object]) -> tuple[TrialView, ...]:
         """The views of the study's trials, by number; of the objects with its label those that it owns, and stay."""
         key = key_of(STUDIES, study)
         known = self._known.get(key, {})
-        now: dict[str, tuple[str, TrialView | None]] = {}
-        for trial in labelled:
-            uid, version = trial["metadata"]["uid"], trial["metadata"]["resourceVersion"]
-            found = known.get(uid)
-            if found is None or found[0] != version:
-                found = (version, trial_view(trial) if _belongs(study, trial) else None)
-            now[uid] = found
-        self._known[key] = now
-        views = [self._with_scraped(key, view) if view.has_pod else view for _, view in now.values() if view]
-        return tuple(sorted(views, key=attrgetter("number")))
+        # An object in the cache never changes: another version is another object.
+        readings = [known.get(id(trial)) or _read(study, trial) for trial in labelled]
+        self._known[key] = {id(reading.trial): reading for reading in readings}
+        views = [view for _, view in readings if view is not None]
+        views.sort(key=attrgetter("number"))
+        return tuple([self._with_scraped(key, view) if view.has_pod else view for view in views])
 
     def forget(self, study: Key) -> None:
         """Drop a study that is gone."""
@@ -49,8 +51,9 @@ class TrialViews:
         return dataclasses.replace(view, results=curve | dict(view.results)) if curve else view
 
 
-def _belongs(study: Object, trial: Object) -> bool:
-    return owns(study, trial) and "deletionTimestamp" not in trial["metadata"]
+def _read(study: Object, trial: Object) -> _Reading:
+    belongs = owns(study, trial) and "deletionTimestamp" not in trial["metadata"]
+    return _Reading(trial, trial_view(trial) if belongs else None)
 
 
 def trial_view(trial: Object) -> TrialView:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from math import isfinite
 
 from stepladder.api.model import Scalar
 from stepladder.api.study import Direction, TuningStudySpec
@@ -37,6 +38,7 @@ class TrialView:
     # What follows from these. Every plan asks it of every trial, so it is worked out once for each view.
     curve: tuple[tuple[int, float], ...] = field(init=False, repr=False)  # `results`, by step
     furthest: int = field(init=False, repr=False)  # the last step with a result; -1 if there is none
+    contends: bool = field(init=False, repr=False)  # whether it may be the best: its best is finite, and it feasible
     fate: Outcome | None = field(init=False, repr=False)  # how it ended, or was told to end
     ended: bool = field(init=False, repr=False)  # whether nothing will happen to it any more, or it has been told so
     reached: bool = field(init=False, repr=False)  # whether its current segment is over and judged
@@ -52,6 +54,7 @@ class TrialView:
         derive = partial(object.__setattr__, self)
         derive("curve", curve)
         derive("furthest", curve[-1][0] if curve else -1)
+        derive("contends", self.best is not None and isfinite(self.best.value) and fate is not Outcome.INFEASIBLE)
         derive("fate", fate)
         derive("ended", ended)
         derive("reached", reached)

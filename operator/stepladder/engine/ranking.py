@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from statistics import fmean, stdev
 
 from stepladder.api.study import Direction, Objective, Spread, TuningStudySpec
@@ -21,7 +20,7 @@ class Configuration:
 
 def meets_target(objective: Objective, trial: TrialView) -> bool:
     """Whether the trial's best is at least as good as the study's target. An infeasible trial never is."""
-    if objective.target is None or not _counts(trial) or trial.best is None:
+    if objective.target is None or not trial.contends or trial.best is None:
         return False
     return not better(objective.direction, objective.target, trial.best.value)
 
@@ -33,8 +32,9 @@ def incumbent(spec: TuningStudySpec, trials: Sequence[TrialView]) -> TrialView |
     Where a round repeats its configurations, the best configuration by its mean is chosen first, since over many runs
     the best single one is mostly luck. None if no trial has a finite objective. Infeasible trials never win.
     """
-    contenders = [trial for trial in trials if _counts(trial)]
-    pool = [trial for trial in contenders if meets_target(spec.objective, trial)]
+    contenders = [trial for trial in trials if trial.contends]
+    targeted = spec.objective.target is not None
+    pool = [trial for trial in contenders if meets_target(spec.objective, trial)] if targeted else []
     if not pool:
         completed = [trial for trial in contenders if trial.outcome is Outcome.COMPLETED]
         order = {round_.name: place for place, round_ in enumerate(spec.rounds)}
@@ -59,7 +59,7 @@ def best_configurations(direction: Direction, trials: Iterable[TrialView], count
     """
     runs: dict[int, list[TrialView]] = {}
     for trial in trials:
-        if trial.results and (trial.outcome or trial.stopping) is not Outcome.INFEASIBLE:
+        if trial.results and trial.fate is not Outcome.INFEASIBLE:
             runs.setdefault(trial.configuration, []).append(trial)
     ranked: list[tuple[tuple[int, int, float, int], Configuration]] = []
     for number, of_configuration in runs.items():
@@ -90,15 +90,7 @@ def full_training_steps(trials: Iterable[TrialView]) -> int:
     return sum(trial.horizon_steps for trial in trials)
 
 
-def _counts(trial: TrialView) -> bool:
-    return (
-        trial.best is not None
-        and isfinite(trial.best.value)
-        and (trial.outcome or trial.stopping) is not Outcome.INFEASIBLE
-    )
-
-
 def _standing(trial: TrialView) -> tuple[int, int]:
     """Lower is better: completed, then others, then failed; within each, further is better."""
     place = {Outcome.COMPLETED: 0, Outcome.FAILED: 2}.get(trial.outcome, 1) if trial.outcome else 1
-    return place, -max(trial.results)
+    return place, -trial.furthest

@@ -1,11 +1,13 @@
 """From a study's trials to what each sampler may know: one history per round and scientific setting. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from stepladder.api.study import Round, TuningStudySpec
 from stepladder.api.trial import Outcome
 from stepladder.engine.actions import Ask
+from stepladder.engine.groups import REMEMBERED, in_groups
 from stepladder.engine.observed import TrialView
 from stepladder.engine.space import setting_parameters, settings
 from stepladder.search.history import History, Record
@@ -16,10 +18,10 @@ DELETED = Record(parameters={}, outcome=Outcome.FAILED)
 
 def histories(study: str, spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterator[History]:
     """The histories of all rounds that have trials. `study` names the study in the storage."""
+    begun = {trial.round for trial in trials}
     for round_ in spec.rounds:
-        of_round = [t for t in trials if t.round == round_.name]
-        for setting in range(len(settings(spec, round_)) if of_round else 0):
-            yield history(study, spec, round_, setting, of_round)
+        for setting in range(len(settings(spec, round_)) if round_.name in begun else 0):
+            yield history(study, spec, round_, setting, trials)
 
 
 def asked(study: str, spec: TuningStudySpec, ask: Ask, trials: Sequence[TrialView]) -> History:
@@ -34,14 +36,9 @@ def history(study: str, spec: TuningStudySpec, round_: Round, setting: int, tria
     """The history of one round and setting. Repeats of a configuration are one record, that of the first."""
     count = len(settings(spec, round_))
     records: dict[int, Record] = {}
-    for trial in trials:
-        index, of_setting = divmod(trial.configuration, count)
-        if trial.round == round_.name and of_setting == setting and trial.repeat == 0:
-            records[index] = Record(
-                parameters=trial.parameters,
-                observations=tuple(sorted(trial.results.items())),
-                outcome=trial.outcome,
-            )
+    for group in in_groups(trials):
+        records |= _records(group).get(round_.name, {})
+    last = max((configuration for configuration in records if configuration % count == setting), default=-1)
     return History(
         name=f"{study}/{round_.name}/{setting}",
         direction=spec.objective.direction,
@@ -51,5 +48,16 @@ def history(study: str, spec: TuningStudySpec, round_: Round, setting: int, tria
         horizon=round_.max_steps,
         seed=spec.seed,
         salt=f"{round_.name}/{setting}",
-        records=tuple(records.get(index, DELETED) for index in range(max(records, default=-1) + 1)),
+        records=tuple(records.get(configuration, DELETED) for configuration in range(setting, last + 1, count)),
     )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _records(trials: tuple[TrialView, ...]) -> Mapping[str, Mapping[int, Record]]:
+    """By round and configuration. The same objects for the same views, so that histories are soon compared."""
+    found: dict[str, dict[int, Record]] = {}
+    for trial in trials:
+        if trial.repeat == 0:
+            record = Record(parameters=trial.parameters, observations=trial.curve, outcome=trial.outcome)
+            found.setdefault(trial.round, {})[trial.configuration] = record
+    return found
