@@ -1,5 +1,6 @@
 """What the trials before a proposal have shown, in numbers that may be compared."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,27 @@ class Evidence:
     pending: Floats
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What one trial has come to."""
+
+    step: int
+    value: float  # to be minimised; infinite where infeasible
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it could be trained."""
+        return self.value < math.inf
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Lower is better: who was let go further has beaten those who were not, whatever their values there."""
+        return -self.step, self.value
+
+
+INFEASIBLE = Standing(-1, math.inf)
+
+
 def earlier(study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
     """The trials before `trial`, by number. Later ones may be there too, asked for ahead of need."""
     return [t for t in study.get_trials(deepcopy=False) if t.number < trial.number]
@@ -38,8 +60,8 @@ def maximizes(study: Study) -> bool:
     return study.direction is StudyDirection.MAXIMIZE
 
 
-def standings(trials: Sequence[FrozenTrial], *, maximize: bool) -> dict[int, float]:
-    """What each trial has come to, by number, to be minimised: infinite where infeasible, absent where not yet known.
+def standings(trials: Sequence[FrozenTrial], *, maximize: bool) -> dict[int, Standing]:
+    """What each trial has come to, by number; those are absent of whom nothing is known yet.
 
     Objectives are compared at one step where possible, the highest that `ENOUGH` trials have reached: a trial counts
     with its last value up to there. One that ended before stands with its last value, one still on its way is not yet
@@ -49,13 +71,14 @@ def standings(trials: Sequence[FrozenTrial], *, maximize: bool) -> dict[int, flo
     curves = {trial.number: curve for trial in trials if (curve := _curve(trial))}
     reached = sorted((max(curve) for curve in curves.values()), reverse=True)
     level = reached[min(ENOUGH, len(reached)) - 1] if reached else 0
-    known: dict[int, float] = {}
+    known: dict[int, Standing] = {}
     for trial in trials:
         curve = curves.get(trial.number, {})
         if trial.constraints:
-            known[trial.number] = float("inf")
+            known[trial.number] = INFEASIBLE
         elif curve and (trial.state.is_finished() or max(curve) >= level):
-            known[trial.number] = sign * curve[max((s for s in curve if s <= level), default=min(curve))]
+            step = max((s for s in curve if s <= level), default=min(curve))
+            known[trial.number] = Standing(step, sign * curve[step])
     return known
 
 
@@ -69,14 +92,14 @@ def gather(trials: Sequence[FrozenTrial], encoding: Encoding, *, maximize: bool)
     for trial in trials:
         if not trial.params:
             continue
-        point, value = encoding.uniforms(trial.params), known.get(trial.number)
-        if value is None:
+        point, standing = encoding.uniforms(trial.params), known.get(trial.number)
+        if standing is None:
             pending.append(point)
-        elif np.isinf(value):
+        elif not standing.feasible:
             infeasible.append(point)
         else:
             points.append(point)
-            values.append(value)
+            values.append(standing.value)
     rows = [np.array(rows).reshape(-1, encoding.dimensions) for rows in (points, infeasible, pending)]
     return Evidence(rows[0], np.array(values), rows[1], rows[2])
 

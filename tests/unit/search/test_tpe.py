@@ -5,9 +5,9 @@ import numpy as np
 from contract.histories import FLAT, SPACE, history
 from stepladder.api.study import SamplerAlgorithm
 from stepladder.api.trial import Outcome
+from stepladder.search.evidence import STARTUP
 from stepladder.search.history import Record
 from stepladder.search.record import OptunaRecord
-from stepladder.search.samplers.tpe import STARTUP
 from stepladder.search.storage import IN_MEMORY
 
 TPE = SamplerAlgorithm.TPE

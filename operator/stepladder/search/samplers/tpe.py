@@ -1,32 +1,58 @@
 """Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate and with a constant liar: Optuna's."""
 
+import copy
 import warnings
+from collections.abc import Container
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from optuna import Study
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from stepladder.api.model import Scalar
+from stepladder.api.ranges import Scale
+from stepladder.search.axis import Axis, Floats
+from stepladder.search.evidence import STARTUP, earlier
 from stepladder.search.samplers import Request
 from stepladder.search.samplers.quasi_random import QuasiRandomSampler
 from stepladder.search.seeds import derive
-from stepladder.search.space import Space
 
-STARTUP = 10
-"""Trials with a result before the estimator is trusted; Optuna's default."""
+_QUANTILE = FloatDistribution(0.0, 1.0)
 
 
 class QuasiRandomStartTPE(TPESampler):
-    """Optuna's TPE that starts quasi-randomly, and sees the same whether trials were asked for or rebuilt."""
+    """Optuna's TPE that starts quasi-randomly, and sees the same whether trials were asked for or rebuilt.
 
-    def __init__(self, space: Space, seed: int, index: int) -> None:
+    It learns from trials that are paused at a rung as from those that ended there, and models the scales that Optuna
+    has no distribution for by their quantiles.
+    """
+
+    def __init__(self, request: Request) -> None:
+        space = request.space
+        startup = request.settings.startup_trials or STARTUP
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # `group`: the way to be multivariate on conditionals
-            super().__init__(n_startup_trials=STARTUP, seed=derive(seed, index), group=space.conditional)
-        self._start = QuasiRandomSampler(space, seed)
+            super().__init__(
+                n_startup_trials=startup, seed=derive(request.seed, request.index), group=space.conditional
+            )
+        self._start = QuasiRandomSampler(space, request.seed)
+        self._curved = {name: axis for name, axis in space.axes.items() if _curved(axis)}
+        self._view: StudyView | None = None
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The parameters that trials have had, by groups that come together where the space is conditional."""
+        return super().infer_relative_search_space(self._seen(study, trial), trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Scalar]:
+        """The proposal, or nothing while the trials with a result are too few."""
+        proposal: dict[str, Scalar] = super().sample_relative(self._seen(study, trial), trial, search_space)
+        return proposal
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -34,12 +60,69 @@ class QuasiRandomStartTPE(TPESampler):
         """Startup, and the first values of a conditional parameter that no finished trial has had."""
         return self._start.sample_independent(study, trial, param_name, param_distribution)
 
+    def _seen(self, study: Study, trial: FrozenTrial) -> Any:
+        self._view = self._view or StudyView(study, trial)
+        return self._view
+
     def _get_params(self, trial: FrozenTrial, study: Study) -> dict[str, Any]:
         # Optuna would add the inactive parameters that it drew for a running trial, from an attribute which a rebuilt
         # trial does not have: the next proposal would depend on whether the storage has been lost.
         return trial.params
 
+    def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Scalar]:
+        modelled = {name: _QUANTILE if name in self._curved else d for name, d in search_space.items()}
+        drawn: dict[str, Scalar] = super()._sample(study, trial, modelled)
+        return {n: self._curved[n].value(float(v)) if n in self._curved else v for n, v in drawn.items()}
+
+    def _get_internal_repr(
+        self, trials: list[FrozenTrial], search_space: dict[str, BaseDistribution], study: Study
+    ) -> dict[str, Floats]:
+        numbers: dict[str, Floats] = super()._get_internal_repr(trials, search_space, study)
+        for name in search_space.keys() & self._curved.keys():
+            numbers[name] = np.array([self._curved[name].uniform(float(number)) for number in numbers[name]])
+        return numbers
+
+
+class StudyView:
+    """What TPE is to see of a study: the trials before one, and those on their way that have shown something as pruned.
+
+    To Optuna a paused trial is running, and TPE takes what runs for bad (the constant liar): under a pruner that
+    pauses nearly all, it would learn nothing. As pruned ones they are ranked by the step that they have reached, then
+    by value.
+    """
+
+    def __init__(self, study: Study, trial: FrozenTrial) -> None:
+        self._study = study
+        self._trial = trial
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._study, name)
+
+    @cached_property
+    def _trials(self) -> list[FrozenTrial]:
+        return [_as_pruned(trial) for trial in earlier(self._study, self._trial)]
+
+    def _get_trials(
+        self, *, deepcopy: bool, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        return [trial for trial in self._trials if states is None or trial.state in states]
+
+
+def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
+    if trial.state is not TrialState.RUNNING or not trial.intermediate_values:
+        return trial
+    seen = copy.copy(trial)
+    seen.state = TrialState.PRUNED
+    return seen
+
+
+def _curved(axis: Axis) -> bool:
+    """Whether the axis is not what its Optuna distribution is: a bell curve, or a logarithm of 1 - x."""
+    p = axis.parameter
+    one_minus = p.float_ is not None and p.float_.step is None and p.float_.scale is Scale.LOG_ONE_MINUS
+    return one_minus or p.normal is not None or p.log_normal is not None
+
 
 def make(request: Request) -> QuasiRandomStartTPE:
     """The sampler of one proposal."""
-    return QuasiRandomStartTPE(request.space, request.seed, request.index)
+    return QuasiRandomStartTPE(request)
