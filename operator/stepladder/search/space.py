@@ -41,11 +41,14 @@ class Space:
 
     def recorded(self, parameters: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """The tuned part of a configuration that somebody else may have written: what the space could have proposed."""
+        there: dict[str, Scalar] = {}
         found: dict[str, Scalar] = {}
-        for name, axis in self.axes.items():
-            if name in parameters and holds(axis.parameter.when, parameters):
-                value = axis.recorded(parameters[name])
-                if value is not None:
+        for parameter in self.parameters:
+            name = parameter.name
+            if name in parameters and holds(parameter.when, there):
+                there[name] = parameters[name]
+                axis = self.axes.get(name)
+                if axis is not None and (value := axis.recorded(there[name])) is not None:
                     found[name] = value
         return found
 

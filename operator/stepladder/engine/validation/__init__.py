@@ -3,12 +3,13 @@
 `problems` become the condition Accepted=False and stop the study before it costs anything; `warnings` are advice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from stepladder.api.study import TuningStudySpec
+from stepladder.engine import presets
 from stepladder.engine.validation.advice import advice
 from stepladder.engine.validation.problem import Problem, unreadable
 from stepladder.engine.validation.rounds import round_problems
@@ -19,9 +20,10 @@ __all__ = ["Problem", "examine", "problems", "warnings"]
 
 
 def examine(spec: Mapping[str, Any]) -> tuple[TuningStudySpec | None, tuple[Problem, ...]]:
-    """The spec of a stored object, unless it cannot even be read, and everything that is wrong with it."""
+    """The spec of a stored object with its presets spelled out, unless it cannot even be read, and everything that is
+    wrong with it."""
     try:
-        read = TuningStudySpec.model_validate(spec)
+        read = presets.read(spec)
     except ValidationError as error:
         return None, unreadable(error)
     return read, problems(read)
@@ -29,9 +31,25 @@ def examine(spec: Mapping[str, Any]) -> tuple[TuningStudySpec | None, tuple[Prob
 
 def problems(spec: TuningStudySpec) -> tuple[Problem, ...]:
     """Everything that makes the study impossible to run as it is, in the order of the fields."""
-    return (*space_problems(spec), *round_problems(spec), *template_problems(spec))
+    return _where_written(spec, (*space_problems(spec), *round_problems(spec), *template_problems(spec)))
 
 
 def warnings(spec: TuningStudySpec) -> tuple[Problem, ...]:
     """Everything that is allowed and hardly ever wise."""
-    return tuple(advice(spec))
+    return _where_written(spec, advice(spec))
+
+
+def _where_written(spec: TuningStudySpec, found: Iterable[Problem]) -> tuple[Problem, ...]:
+    """What is wrong with a preset's parameter is found under `spec.presets` by those who did not write it out."""
+    origins = presets.origins(spec)
+    places = {
+        f"spec.parameters[{index}]": f"spec.presets[{spec.presets.index(origins[p.name])}]({p.name})"
+        for index, p in enumerate(spec.parameters)
+        if p.name in origins
+    }
+
+    def moved(problem: Problem) -> Problem:
+        place, bracket, rest = problem.field.partition("]")
+        return Problem(places.get(place + bracket, place + bracket) + rest, problem.message)
+
+    return tuple(map(moved, found))

@@ -1,8 +1,10 @@
 """Problems of the search space."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import exp, log
 
 from stepladder.api.model import Scalar
+from stepladder.api.ranges import WIDEST_BELL, LogNormal
 from stepladder.api.study import Parameter, Role, TuningStudySpec
 from stepladder.engine.space import same
 from stepladder.engine.validation.problem import Problem
@@ -25,16 +27,41 @@ def _values(parameter: Parameter, field: str) -> Iterator[Problem]:
             f"{field}.value",
             f"{parameter.name} has a range, hence a value would be ignored: remove one of them, or set role: Fixed",
         )
+    if parameter.log_normal is not None:
+        yield from _bell(parameter.log_normal, f"{field}.logNormal")
     values = parameter.categorical.values if parameter.categorical else ()
     for place, value in enumerate(values):
         if any(same(value, earlier) for earlier in values[:place]):
             yield Problem(f"{field}.categorical.values[{place}]", f"{value!r} is listed twice: remove one of the two")
 
 
+def _bell(bell: LogNormal, field: str) -> Iterator[Problem]:
+    """What the schema refuses of a normal: its rules know no logarithms."""
+    reach = WIDEST_BELL * bell.standard_deviation
+    if bell.min is not None and log(bell.min) >= bell.mean + reach:
+        yield Problem(
+            f"{field}.min",
+            f"logNormal.min {bell.min:g} lies 4 standard deviations or more above e to the mean, {exp(bell.mean):.3g},"
+            " where next to nothing is left of the curve: lower it, or correct the mean",
+        )
+    if bell.max is not None and log(bell.max) <= bell.mean - reach:
+        yield Problem(
+            f"{field}.max",
+            f"logNormal.max {bell.max:g} lies 4 standard deviations or more below e to the mean, {exp(bell.mean):.3g},"
+            " where next to nothing is left of the curve: raise it, or correct the mean",
+        )
+
+
 def _condition(parameter: Parameter, field: str, spec: TuningStudySpec) -> Iterator[Problem]:
     when = parameter.when
     parent = next((p for p in spec.parameters if when and p.name == when.parameter), None)
-    if when is None or parent is None:  # a name that is not there has been refused by the schema's rules
+    if when is None:
+        return
+    if parent is None:  # without presets the schema's rules have refused it
+        yield Problem(
+            f"{field}.when.parameter",
+            f"{when.parameter} is no parameter of this study or of its presets: correct the name or add the parameter",
+        )
         return
     possible = _possible(parent, spec)
     if possible is None:

@@ -1,0 +1,31 @@
+"""Adam8p: Adam with two penalties and two decays of its learning rate, a baseline of Metz et al. 2020 (2009.11243,
+appendix D; ranges from TaskSet, 2002.11887).
+
+For training code that knows these names; our own trainer has no penalties and no such decays. The gradient is that of
+loss + l1 * |w| + l2 * |w|^2; the step is learning_rate * max(1 - t * linear_decay, 0) * exp(-t * exponential_decay)
+times Adam's direction, with t from 0 to 10,000 over the training.
+"""
+
+from stepladder.api.study import FloatRange, Parameter, Scale
+
+
+def parameters(trials: int) -> tuple[Parameter, ...]:
+    """All eight, whatever the budget: the paper draws 1,000 at random."""
+    return (
+        _log("learning_rate", 1e-8, 10),
+        _one_minus("beta1", 0, 1 - 1e-4),
+        _one_minus("beta2", 0, 1 - 1e-6),
+        _log("epsilon", 1e-10, 1e3),
+        _log("l1", 1e-8, 10),
+        _log("l2", 1e-8, 10),
+        _log("linear_decay", 1e-7, 1e-4),
+        _log("exponential_decay", 1e-6, 1e-3),
+    )
+
+
+def _log(name: str, low: float, high: float) -> Parameter:
+    return Parameter(name=name, float_=FloatRange(min=low, max=high, scale=Scale.LOG))
+
+
+def _one_minus(name: str, low: float, high: float) -> Parameter:
+    return Parameter(name=name, float_=FloatRange(min=low, max=high, scale=Scale.LOG_ONE_MINUS))
