@@ -70,6 +70,16 @@ class RoundSource(ApiModel):
     best: int = Field(default=1, ge=1, le=1000, description="How many of its best configurations to take.")
 
 
+class NoImprovement(ApiModel):
+    """The round ends early, when nothing better is found any more."""
+
+    trials: int = Field(
+        ge=1,
+        le=MAX_TRIALS,
+        description="So many trials in a row, by number, that ended no better than one before them.",
+    )
+
+
 class Round(ApiModel):
     """One round of the study: many short runs, or few long ones on good points."""
 
@@ -98,6 +108,15 @@ class Round(ApiModel):
                 " or repeats: 1",
             ),
             cel(
+                "!has(self.stopWhenNoImprovement) || (self.pruner.algorithm == 'None' && self.repeats == 1)",
+                "stopWhenNoImprovement counts trials that were trained to the end, once: set pruner.algorithm: None and"
+                " repeats: 1, or remove it",
+            ),
+            cel(
+                "!has(self.stopWhenNoImprovement) || !has(self.from)",
+                "stopWhenNoImprovement ends a search, and a round with from searches nothing: remove it",
+            ),
+            cel(
                 "!has(self.from) || self.from.round != self.name",
                 "from.round names this round itself: name an earlier one",
             ),
@@ -118,6 +137,7 @@ class Round(ApiModel):
     )
     sampler: Sampler = Sampler()
     pruner: Pruner = Pruner()
+    stop_when_no_improvement: NoImprovement | None = None
 
     @property
     def proposals(self) -> int:

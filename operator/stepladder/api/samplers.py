@@ -39,7 +39,8 @@ class OneAtATimeSettings(ApiModel):
     baseline: tuple[FixedValue, ...] = Field(
         default=(),
         max_length=MAX_PARAMETERS,
-        description="The configuration to vary; for a parameter that is not named, the middle of its range.",
+        description="The configuration to vary; for a parameter that is not named, the middle of its range, or the first"
+        " of its choices.",
         json_schema_extra=list_map("name"),
     )
 
@@ -58,6 +59,10 @@ class ExplicitSettings(ApiModel):
         ],
         ...,
     ] = Field(min_length=1, max_length=1000, description="One entry is one trial.", json_schema_extra=ATOMIC)
+
+    def __hash__(self) -> int:
+        """Rounds are keys of caches, and a dict has no hash of its own."""
+        return hash(tuple(tuple(sorted(configuration.items())) for configuration in self.configurations[:1]))
 
 
 class AnnealingSettings(ApiModel):
@@ -99,6 +104,11 @@ class Sampler(ApiModel):
             cel(
                 "self.algorithm != 'Explicit' || has(self.explicit)",
                 "sampler.explicit is missing: list the configurations to run",
+            ),
+            cel(
+                "self.warmStart.size() == 0 || !(self.algorithm in ['Grid', 'OneAtATime', 'Explicit'])",
+                "sampler.warmStart would put other configurations before those of Grid, OneAtATime or Explicit, which"
+                " say themselves what is run: remove it, or set another sampler.algorithm",
             ),
             _belongs("explicit", SamplerAlgorithm.EXPLICIT),
             _belongs("grid", SamplerAlgorithm.GRID),

@@ -22,6 +22,7 @@ from stepladder.engine.pruners import POLICIES
 from stepladder.engine.ranking import best_configurations
 from stepladder.engine.rounds import Layout, Run, by_round, layout
 from stepladder.engine.seeds import run_seed
+from stepladder.engine.stalling import stalled
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class _Round:
     layout: Layout
     trials: Sequence[TrialView]
     seeds: Sequence[Mapping[str, Scalar]] | None  # the configurations it starts from; None: they are proposed
+    stalled: bool = False  # nothing better is found any more: no new configurations
 
     @cached_property
     def there(self) -> Mapping[int, TrialView]:
@@ -42,8 +44,9 @@ class _Round:
     @property
     def done(self) -> bool:
         runs = len(self.layout.places)
-        over = len(self.trials) >= runs and all(trial.outcome is not None for trial in self.trials)
-        return over and len(self.there) >= runs
+        enough = self.stalled or len(self.trials) >= runs
+        over = enough and all(trial.outcome is not None for trial in self.trials)
+        return over and (self.stalled or len(self.there) >= runs)
 
 
 def plan(observed: Observed) -> Plan:
@@ -88,7 +91,8 @@ def _view(
 ) -> _Round:
     settings = len(space.settings(spec, round_)) if seeds is None else 1
     configurations = round_.proposals if seeds is None else len(seeds)
-    return _Round(round_, layout(round_, settings, configurations), trials, seeds)
+    over = stalled(round_.stop_when_no_improvement, trials, spec.objective.direction)
+    return _Round(round_, layout(round_, settings, configurations), trials, seeds, over)
 
 
 def _stop_all(observed: Observed, running: _Round | None) -> tuple[Action, ...]:
@@ -122,7 +126,7 @@ def _continue(observed: Observed, running: _Round) -> Iterator[Action]:
         if slots < 0:
             return
         yield action
-    if slots > 0:
+    if slots > 0 and not running.stalled:
         yield from islice(_starts(observed, running), slots)
 
 

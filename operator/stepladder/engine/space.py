@@ -60,14 +60,19 @@ def round_parameters(spec: TuningStudySpec, round_: Round) -> tuple[Parameter, .
 def settings(spec: TuningStudySpec, round_: Round) -> tuple[Mapping[str, Scalar], ...]:
     """Every combination of scientific values, each tuned and compared on its own; one empty one if there are none.
 
-    At most as many as the round has configurations, since later ones would get none.
+    At most as many as the round has configurations, since later ones would get none. A round that lists its
+    configurations is one setting: its entries say the scientific values themselves.
     """
+    if round_.sampler.explicit is not None:
+        return ({},)
     return tuple(islice(_settings(round_parameters(spec, round_)), round_.proposals or 1))
 
 
 def setting_parameters(spec: TuningStudySpec, round_: Round, setting: int) -> tuple[Parameter, ...]:
     """The space of one setting, counted as in `settings`: scientific parameters are fixed to its values, and those
-    that its values rule out are gone."""
+    that its values rule out are gone. Where the round lists its configurations nothing is fixed or gone."""
+    if round_.sampler.explicit is not None:
+        return round_parameters(spec, round_)
     chosen = settings(spec, round_)[setting]
     return tuple(
         _fixed(p, chosen[p.name]) if p.role is Role.SCIENTIFIC else p

