@@ -118,6 +118,8 @@ def test_what_cannot_be_read_is_told_and_not_raised(value: object) -> None:
 
 HYPERBAND = {"algorithm": "Hyperband", "minSteps": 10, "reductionFactor": 3}
 
+UNIT = [{"name": name, "float": {"min": 0, "max": 1}} for name in "abcd"]
+
 ADVICE: dict[str, tuple[TuningStudySpec, str]] = {
     "nothing to search": (spec(OPTIMIZER), "spec.parameters"),
     "batch size": (spec({"name": "batch_size", "int": {"min": 16, "max": 256}}), "spec.parameters[0]"),
@@ -126,6 +128,31 @@ ADVICE: dict[str, tuple[TuningStudySpec, str]] = {
         spec({"name": "learning_rate", "float": {"min": 1e-4, "max": 1}}),
         "spec.parameters[0].float.scale",
     ),
+    "odd batch size": (
+        spec(LEARNING_RATE, {"name": "batch_size", "role": "Fixed", "value": 100}),
+        "spec.parameters[1]",
+    ),
+    "linear beta": (
+        spec({"name": "adam.beta2", "float": {"min": 0.9, "max": 0.999}}),
+        "spec.parameters[0].float.scale",
+    ),
+    "grid of three": (
+        spec(*UNIT[:3], rounds=(EXPLORE | {"sampler": {"algorithm": "Grid"}},)),
+        "spec.rounds[0].sampler.algorithm",
+    ),
+    "thin": (spec(*UNIT), "spec.rounds[0].trials"),  # 13 trials, four parameters
+    "thin for each setting": (
+        spec(*UNIT[:3], {"name": "width", "role": "Scientific", "categorical": {"values": [64, 256]}}),
+        "spec.rounds[0].trials",
+    ),
+    "thin in a branch": (
+        spec(
+            {"name": "optimizer", "categorical": {"values": ["adam", "sgd"]}},
+            *(p | {"when": {"parameter": "optimizer", "in": ["adam"]}} for p in UNIT[:3]),
+        ),
+        "spec.rounds[0].trials",
+    ),
+    "used up": (spec({"name": "layers", "int": {"min": 1, "max": 12}}), "spec.rounds[0].trials"),
     "four rounds": (spec(LEARNING_RATE, rounds=tuple(EXPLORE | {"name": f"r{i}"} for i in range(4))), "spec.rounds"),
     "no rung": (
         spec(LEARNING_RATE, rounds=(EXPLORE | {"pruner": HYPERBAND | {"minSteps": 100}},)),
@@ -152,7 +179,12 @@ def test_advice(what: str) -> None:
     [
         spec(LEARNING_RATE, {"name": "batch_size", "role": "Fixed", "value": 64}),
         spec({"name": "learning_rate", "float": {"min": 0.01, "max": 0.1}}),
+        spec({"name": "momentum", "float": {"min": 0.85, "max": 0.98}}),
+        spec({"name": "beta1", "float": {"min": 0.9, "max": 0.9999, "scale": "LogOneMinus"}}),
         spec(LEARNING_RATE, rounds=tuple(EXPLORE | {"name": f"r{i}"} for i in range(3))),
+        spec(*UNIT[:3]),  # 13 trials are more than 2^3
+        spec({"name": "layers", "int": {"min": 1, "max": 13}}),
+        spec(*UNIT[:2], rounds=(EXPLORE | {"sampler": {"algorithm": "Grid"}},)),
         spec(LEARNING_RATE, rounds=(EXPLORE | {"trials": 49, "pruner": HYPERBAND},)),
         spec(LEARNING_RATE, rounds=(EXPLORE | {"pruner": HYPERBAND | {"minSteps": 90}, "trials": 49},)),
     ],

@@ -2,43 +2,24 @@
 
 from collections.abc import Iterator
 
-from stepladder.api.study import PrunerAlgorithm, Role, Round, Scale, TuningStudySpec
+from stepladder.api.study import PrunerAlgorithm, Role, Round, TuningStudySpec
 from stepladder.engine.hyperband import brackets
+from stepladder.engine.validation.density import density_advice
+from stepladder.engine.validation.parameters import parameter_advice
 from stepladder.engine.validation.problem import Problem
 
-BATCH_SIZES = ("batch_size", "batchSize", "batchsize", "train_batch_size", "global_batch_size")
-LEARNING_RATES = ("learning_rate", "learningRate", "lr")
 MANY_ROUNDS = 3
-DECADES = 100.0  # a range this many times as wide as its lower end is walked in logarithms
 
 
 def advice(spec: TuningStudySpec) -> Iterator[Problem]:
     """Of the whole spec, worst first."""
-    searched = [(i, p) for i, p in enumerate(spec.parameters) if p.role is not Role.FIXED]
-    if not searched:
+    if all(parameter.role is Role.FIXED for parameter in spec.parameters):
         yield Problem(
             "spec.parameters",
             "every parameter is Fixed, so that all trials are one configuration: give a range, or use repeats",
         )
-    for index, parameter in searched:
-        name = parameter.name.rpartition(".")[2]
-        range_ = parameter.float_
-        if name in BATCH_SIZES:
-            yield Problem(
-                f"spec.parameters[{index}]",
-                f"{parameter.name} decides the speed of training, and with each size the other hyperparameters have"
-                " other optima, so that a search over it compares unlike things: fix the largest size that fits",
-            )
-        if (
-            name in LEARNING_RATES
-            and range_ is not None
-            and range_.scale is Scale.LINEAR
-            and range_.max >= DECADES * max(range_.min, 0.0)
-        ):
-            yield Problem(
-                f"spec.parameters[{index}].float.scale",
-                f"{parameter.name} spans decades, of which a Linear scale tries only the last: set scale: Log",
-            )
+    for index, parameter in enumerate(spec.parameters):
+        yield from parameter_advice(parameter, f"spec.parameters[{index}]")
     if len(spec.rounds) > MANY_ROUNDS:
         yield Problem(
             "spec.rounds",
@@ -47,6 +28,7 @@ def advice(spec: TuningStudySpec) -> Iterator[Problem]:
         )
     for index, round_ in enumerate(spec.rounds):
         yield from _ladder(round_, f"spec.rounds[{index}]")
+        yield from density_advice(spec, round_, f"spec.rounds[{index}]")
     if spec.trainer.checkpoints.persistent_volume_claim is None:
         yield Problem(
             "spec.trainer.checkpoints.persistentVolumeClaim",
