@@ -184,7 +184,7 @@ def simulate(
     replaced = {name: options.pop(name) for name in ("parallelism", "target", "sampler", "pruner")}
     try:
         manifest = checked(overridden(_study(study, "simulate"), **replaced))
-        asked, notes = question(manifest, str(curves), _text(curves), **options)
+        asked, notes = question(manifest, str(curves), _text(curves), trace=trace, **options)
     except Invalid as error:
         _refuse(f"{study}: {error}")
     except Refused as error:

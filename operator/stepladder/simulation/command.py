@@ -1,8 +1,8 @@
 """From an accepted manifest and the text of a curves file to what is to be simulated."""
 
-from stepladder.api.study import TuningStudySpec
 from stepladder.control.gpus import gpus_of
 from stepladder.control.store import Invalid, Object
+from stepladder.engine import presets
 from stepladder.simulation import curves
 from stepladder.simulation.conditions import Conditions
 from stepladder.simulation.limits import capped
@@ -19,13 +19,14 @@ def question(
     pod_start_seconds: float = 0.0,
     failure_rate: float = 0.0,
     gpus: int | None = None,
+    trace: bool = False,
 ) -> tuple[Question, tuple[str, ...]]:
     """What to simulate, and sentences on where it will differ from the manifest.
 
     `manifest` is a TuningStudy that would be accepted; `gpus` are those of its template where they are None. Raises
     Refused for the curves, which come from `file`, and Invalid for a study that would never do anything.
     """
-    spec = TuningStudySpec.model_validate(manifest["spec"])
+    spec = presets.read(manifest["spec"])
     if spec.suspend:
         raise Invalid("spec.suspend is true, so nothing would run: remove it")
     found = curves.read(file, text, spec.objective.metric, seconds_per_step)
@@ -35,4 +36,4 @@ def question(
         failure_rate=failure_rate,
         gpus=gpus_of(spec.trainer.template["spec"]) if gpus is None else gpus,
     )
-    return Question(manifest["metadata"]["name"], spec, table, conditions), notes
+    return Question(manifest["metadata"]["name"], spec, table, conditions, trace), notes

@@ -21,7 +21,7 @@ class Pool:
         self._parameters = {place: entry.parameters for place, entry in self._entries.items()}
         space = Space(parameters)
         self._encoding = Encoding(space) if space.axes else None
-        self._points = self._encode([entry.parameters for entry in entries])
+        self._points = np.stack([self._encode(entry.parameters) for entry in entries])
         self._used = np.zeros(len(entries), dtype=bool)
 
     @property
@@ -38,13 +38,11 @@ class Pool:
         if place is None or place not in self._entries:
             if not self._entries:
                 raise KeyError("every configuration of the table is used")
-            distances = np.square(self._points - self._encode([proposal])).sum(axis=1)
+            distances = np.square(self._points - self._encode(proposal)).sum(axis=1)
             place = int(np.argmin(np.where(self._used, np.inf, distances)))
         self._used[place] = True
         del self._parameters[place]
         return self._entries.pop(place)
 
-    def _encode(self, configurations: Sequence[Mapping[str, Scalar]]) -> Floats:
-        if self._encoding is None:
-            return np.zeros((len(configurations), 0))
-        return self._encoding.encode(np.stack([self._encoding.uniforms(c) for c in configurations]))
+    def _encode(self, configuration: Mapping[str, Scalar]) -> Floats:
+        return np.zeros(0) if self._encoding is None else self._encoding.point(configuration)

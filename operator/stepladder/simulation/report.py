@@ -21,7 +21,7 @@ _COLUMNS: Final = (
 )
 
 
-def summary(answers: Sequence[Answer], *, traced: bool) -> dict[str, Any]:
+def summary(answers: Sequence[Answer], *, traced: bool = False) -> dict[str, Any]:
     """The object that `stepladder simulate --output json` prints."""
     seeds = []
     for answer in answers:

@@ -21,6 +21,7 @@ class Question:
     spec: TuningStudySpec
     table: Table
     conditions: Conditions
+    traced: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,11 @@ def simulate(question: Question, seed: int) -> Answer:
     """The study as it goes with this seed in place of spec.seed."""
     spec = question.spec.model_copy(update={"seed": seed})
     ending = SimulatedStudy(question.name, spec, question.table, question.conditions).run()
-    optimum = question.table.best(spec, max(round_.max_steps for round_ in spec.rounds))
-    return Answer(seed, ending.verdict.reason, measure(spec, ending), trace(spec, ending, optimum))
+    improvements: tuple[Improvement, ...] = ()
+    if question.traced:
+        optimum = question.table.best(spec, max(round_.max_steps for round_ in spec.rounds))
+        improvements = trace(spec, ending, optimum)
+    return Answer(seed, ending.verdict.reason, measure(spec, ending), improvements)
 
 
 def simulate_all(question: Question, seeds: Sequence[int], jobs: int) -> tuple[Answer, ...]:

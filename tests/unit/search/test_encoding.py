@@ -48,3 +48,10 @@ def test_choices_are_equally_far_apart_and_a_range_is_one_wide() -> None:
     np.testing.assert_allclose(distances, 1.0)
     assert encoding.columns == points.shape[1] == 4
     np.testing.assert_allclose(points[:, 3], 0.5)
+
+
+@given(UNIFORMS)
+@settings(max_examples=60)
+def test_a_single_configuration_is_put_where_all_are(u: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    """Otherwise the nearest of a pool would not be the nearest to the model."""
+    np.testing.assert_allclose(ENCODING.point(ENCODING.configuration(u)), ENCODING.encode(u[None])[0], atol=1e-9)
