@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from stepladder.api.study import PrunerAlgorithm
-from stepladder.engine import asha, hyperband, median, straight, successive_halving
+from stepladder.engine import asha, hyperband, learning_curve, median, straight, successive_halving
 from stepladder.engine.ladder import Policy
 
 POLICIES: Final[Mapping[PrunerAlgorithm, Policy]] = {
@@ -13,4 +13,5 @@ POLICIES: Final[Mapping[PrunerAlgorithm, Policy]] = {
     PrunerAlgorithm.HYPERBAND: Policy(hyperband.split, successive_halving.moves),
     PrunerAlgorithm.ASHA: Policy(successive_halving.split, asha.moves),
     PrunerAlgorithm.MEDIAN: Policy(median.split, median.moves, every_evaluation=True),
+    PrunerAlgorithm.LEARNING_CURVE: Policy(learning_curve.split, learning_curve.moves, every_evaluation=True),
 }
