@@ -191,11 +191,33 @@ def simulate(
         _refuse(str(error))
     for note in notes:
         click.echo(note, err=True)
-    answers = simulate_all(asked, range(first_seed, first_seed + seeds), jobs or len(os.sched_getaffinity(0)))
+    answers = simulate_all(asked, range(first_seed, first_seed + seeds), jobs or os.cpu_count() or 1)
     if output == "json":
         click.echo(json.dumps(report.summary(answers, traced=trace)))
     else:
         click.echo("\n".join(report.lines(answers)))
+
+
+@main.command()
+@click.argument("study", type=_FILE)
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="With json standard output is one JSON object.")  # fmt: skip
+def describe(study: Path, output: Literal["text", "json"]) -> None:
+    """Explain a TuningStudy before anything is run: its space, its rounds, what they cost, and what is amiss.
+
+    Exits with 2 if the manifest would be refused.
+    """
+    from stepladder.control.store import Invalid
+    from stepladder.local import describe as describing
+    from stepladder.local.describe_text import lines
+    from stepladder.local.manifest_check import stored
+
+    try:
+        told = describing.description(stored(_study(study, "describe")))
+    except Invalid as error:
+        _refuse(f"{study}: {error}")
+    click.echo(json.dumps(told) if output == "json" else "\n".join(lines(told)))
+    sys.exit(REFUSED if told["problems"] else 0)
 
 
 @main.command()

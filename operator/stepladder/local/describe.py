@@ -1,0 +1,125 @@
+"""`stepladder describe`: what a study is going to do, as a JSON object. Nothing is run, nothing is written."""
+
+from typing import Any, Final
+
+from stepladder.api.study import Parameter, PrunerAlgorithm, Role, Round, SamplerAlgorithm, TuningStudySpec
+from stepladder.control.store import Invalid, Object
+from stepladder.engine import presets
+from stepladder.engine.branches import MOST, Branch, Setting, settings_of
+from stepladder.engine.extents import extent
+from stepladder.engine.forecast import Forecast, forecast
+from stepladder.engine.space import round_parameters, settings
+from stepladder.engine.validation import examine, warnings
+
+_KINDS: Final = {"float_": "float", "int_": "int", "categorical": "categorical", "normal": "normal",
+                 "log_normal": "logNormal"}  # fmt: skip
+
+
+def description(study: Object) -> dict[str, Any]:
+    """All that can be told of an admitted TuningStudy beforehand, its problems included.
+
+    Raises Invalid where its spec cannot even be read.
+    """
+    spec, found = examine(study["spec"])
+    if spec is None:
+        raise Invalid("; ".join(map(str, found)))
+    origins = presets.origins(spec)
+    described = [_parameter(p, origins.get(p.name)) for p in spec.parameters]
+    rounds = [_round(spec, round_) for round_ in spec.rounds]
+    steps = [round_["steps"] for round_ in rounds]
+    planned = [part["planned"] for part in steps]
+    return {
+        "name": study["metadata"]["name"],
+        "goal": spec.goal,
+        "objective": spec.objective.wire(),
+        "presets": [{"name": name, "trials": presets.budget(spec)} for name in spec.presets],
+        "parameters": described,
+        "rounds": rounds,
+        "steps": {
+            "planned": None if None in planned else sum(planned),
+            "worst": sum(part["worst"] for part in steps),
+            "full": sum(part["full"] for part in steps),
+        },
+        "budget": spec.budget.wire(),
+        "problems": [{"field": p.field, "message": p.message} for p in found],
+        "advice": [{"field": p.field, "message": p.message} for p in ([] if found else warnings(spec))],
+    }
+
+
+def _parameter(parameter: Parameter, preset: str | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": parameter.name, "role": parameter.role, "preset": preset}
+    if parameter.when is not None:
+        told["when"] = parameter.when.wire()
+    if parameter.role is Role.FIXED or parameter.value is not None:
+        return told | {"value": parameter.value}
+    reach = extent(parameter)
+    kind, values = next((kind, v) for field, kind in _KINDS.items() if (v := getattr(parameter, field)) is not None)
+    ends = {} if reach.ends is None else {"ends": list(reach.ends)}
+    return told | {kind: values.wire(), "count": reach.values, "decades": reach.decades} | ends
+
+
+def _round(spec: TuningStudySpec, round_: Round) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": round_.name,
+        "configurations": round_.from_.best if round_.from_ else round_.proposals,
+        "repeats": round_.repeats,
+        "maxSteps": round_.max_steps,
+        "pruner": _decided(round_.pruner.algorithm),
+    }
+    if round_.from_ is None:
+        told["sampler"] = _decided(round_.sampler.algorithm)
+        told["space"] = _space(spec, round_)
+    else:
+        told["from"] = round_.from_.wire()
+    try:
+        cost = forecast(spec, round_)
+    except ValueError:  # a circle of conditions: among the problems
+        full = told["configurations"] * round_.repeats * round_.max_steps
+        cost = Forecast((), None, full, full)
+    climbs = [{"rungs": list(climb.rungs), "runs": list(climb.runs)} for climb in cost.climbs]
+    return told | {"ladders": climbs, "steps": {"planned": cost.planned, "worst": cost.worst, "full": cost.full}}
+
+
+def _decided(algorithm: SamplerAlgorithm | PrunerAlgorithm) -> dict[str, Any]:
+    """Who proposes or prunes. The one place that knows of Auto: what it would choose, and why, belongs here."""
+    if algorithm in (SamplerAlgorithm.AUTO, PrunerAlgorithm.AUTO):
+        return {"algorithm": algorithm, "reason": "chosen by the space and the trials when the round begins"}
+    return {"algorithm": algorithm}
+
+
+def _space(spec: TuningStudySpec, round_: Round) -> dict[str, Any]:
+    """Settings that are searched alike are told once."""
+    try:
+        looked_at = settings_of(spec, round_)
+    except ValueError:  # a circle of conditions: among the problems
+        return {"settings": None, "searches": []}
+    scientific = [p.name for p in round_parameters(spec, round_) if p.role is Role.SCIENTIFIC]
+    alike: dict[tuple[Branch, ...], list[Setting]] = {}
+    for setting in looked_at:
+        alike.setdefault(setting.branches, []).append(setting)
+    values = settings(spec, round_)
+    return {
+        "settings": len(values),
+        "scientific": scientific,
+        "complete": len(values) <= MOST,
+        "searches": [
+            {
+                "settings": [dict(values[member.number]) for member in members],
+                "trials": members[-1].trials,
+                "branches": [_branch(branch, members[-1].trials) for branch in branches],
+            }
+            for branches, members in alike.items()
+        ],
+    }
+
+
+def _branch(branch: Branch, trials: int) -> dict[str, Any]:
+    return {
+        "when": [{"parameter": name, "in": list(values)} for name, values in branch.conditions],
+        "tuned": list(branch.tuned),
+        "share": branch.share,
+        "trials": trials * branch.share,
+        "valuesOfEach": branch.density(trials),
+        "configurations": branch.configurations,
+        "decades": branch.decades,
+    }

@@ -1,0 +1,118 @@
+"""What is told of a study before it is run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from stepladder.cli import main
+from stepladder.local.describe import description
+from stepladder.local.describe_text import lines
+from stepladder.local.manifest import read
+from stepladder.local.manifest_check import stored
+
+REPOSITORY = Path(__file__).parents[3]
+BAD = sorted((REPOSITORY / "tests/manifests/bad").glob("*.yaml"))
+CONDITIONS = [path for path in BAD if path.read_text().startswith("# refused-at: condition")]
+BETA = {"name": "beta1", "float": {"min": 0.9, "max": 0.999, "scale": "LogOneMinus"}}
+
+
+def told(*parameters: dict[str, Any], rounds: list[dict[str, Any]] | None = None, **spec: Any) -> dict[str, Any]:
+    given = {
+        "objective": {"metric": "loss"},
+        "parameters": list(parameters),
+        "rounds": rounds or [{"name": "explore", "trials": 27, "maxSteps": 90}],
+        "trainer": {"template": {"spec": {"containers": [{"name": "trainer", "image": "mine"}]}}},
+    }
+    metadata = {"name": "digits", "namespace": "lab"}
+    manifest = {"apiVersion": "tuning.stepladder.dev/v1alpha1", "kind": "TuningStudy", "metadata": metadata}
+    return description(stored(manifest | {"spec": given | spec}))
+
+
+def example(name: str) -> dict[str, Any]:
+    (manifest,) = read((REPOSITORY / "examples" / name).read_text())
+    return description(stored(manifest))
+
+
+def test_the_example_costs_what_its_end_to_end_test_has_counted() -> None:
+    """Hyperband on the digits: 10,710 steps by plan, which that test finds trained."""
+    assert example("digits.yaml")["steps"] == {"planned": 10_710, "worst": 10_710, "full": 39_690}
+
+
+def test_a_branch_has_its_share_of_the_trials() -> None:
+    """49 trials over two optimizers with one parameter of its own each."""
+    (search,) = example("digits.yaml")["rounds"][0]["space"]["searches"]
+    assert [branch["trials"] for branch in search["branches"]] == [24.5, 24.5]
+    assert [branch["valuesOfEach"] for branch in search["branches"]] == pytest.approx([24.5**0.25] * 2)
+    assert [branch["decades"] for branch in search["branches"]] == pytest.approx([8, 8])
+
+
+def test_presets_are_spelled_out_and_named() -> None:
+    parameters = told(BETA, presets=["AdamByBudget"])["parameters"]
+    assert {p["name"]: p["preset"] for p in parameters} == {"beta1": None} | dict.fromkeys(
+        ["optimizer", "learning_rate", "beta2", "epsilon"], "AdamByBudget"
+    )
+    assert parameters[0]["decades"] == pytest.approx(2)
+
+
+def test_settings_that_are_searched_alike_are_told_once() -> None:
+    optimizer = {"name": "optimizer", "role": "Scientific", "categorical": {"values": ["adam", "nadam", "sgd"]}}
+    beta = BETA | {"when": {"parameter": "optimizer", "in": ["adam", "nadam"]}}
+    rate = {"name": "rate", "int": {"min": 1, "max": 8}}
+    space = told(optimizer, beta, rate)["rounds"][0]["space"]
+    assert space["settings"] == 3
+    assert [len(search["settings"]) for search in space["searches"]] == [2, 1]
+    assert [search["branches"][0]["configurations"] for search in space["searches"]] == [None, 8]
+
+
+def test_what_would_not_run_is_told_and_exits_with_two() -> None:
+    outcome = CliRunner().invoke(main, ["describe", str(REPOSITORY / "tests/manifests/bad/42-when-circle.yaml")])
+    assert outcome.exit_code == 2
+    assert "beta needs gamma needs beta" in outcome.output
+
+
+@pytest.mark.parametrize("path", CONDITIONS, ids=lambda path: path.stem)
+def test_no_refused_study_is_a_traceback(path: Path) -> None:
+    """A description is asked for most when something is wrong. What cannot even be read is refused in a sentence."""
+    outcome = CliRunner().invoke(main, ["describe", str(path)])
+    assert outcome.exit_code == 2
+    assert isinstance(outcome.exception, SystemExit)
+
+
+def test_text() -> None:
+    """The whole page, as a person sees it."""
+    explore = {"name": "explore", "trials": 9, "maxSteps": 90, "pruner": {"algorithm": "ASHA", "minSteps": 10}}
+    final = {"name": "final", "from": {"round": "explore", "best": 2}, "maxSteps": 900, "repeats": 3}
+    width = {"name": "width", "role": "Scientific", "categorical": {"values": [64, 256]}}
+    page = list(lines(told(width, presets=["AdamByBudget"], rounds=[explore, final])))
+    assert page[: page.index("Advice") - 1] == [
+        "digits: minimize loss",
+        "",
+        "Parameters",
+        "  width          Scientific  64, 256",
+        "  optimizer      Fixed       adam                                                 AdamByBudget",
+        "  learning_rate  Nuisance    1e-05 to 0.1, Log (4 decades)                        AdamByBudget",
+        "  beta1          Fixed       0.9                            if optimizer is adam  AdamByBudget",
+        "  beta2          Fixed       0.999                          if optimizer is adam  AdamByBudget",
+        "  epsilon        Fixed       1e-08                          if optimizer is adam  AdamByBudget",
+        "  Presets are spelled out for 4 trials of the first round in each scientific setting.",
+        "",
+        "Round explore: 9 configurations, up to 90 steps",
+        "  sampler   QuasiRandom",
+        "  compares  2 settings of width",
+        "            2 settings: 4 trials each",
+        "              1 dimension, 4 decades; 4 trials, 4.0 values of each",
+        "  pruner    ASHA",
+        "  rungs     5 to 10 > 1 to 30 > 1 to 90",
+        "            4 to 10 > 1 to 30 > 1 to 90",
+        "  steps     250, at worst 310, of 810 if all were trained to the end (31%)",
+        "",
+        "Round final: 2 configurations, each 3 times, up to 900 steps",
+        "  from    the best 2 of explore",
+        "  pruner  None",
+        "  rungs   6 to 900",
+        "  steps   5,400",
+        "",
+        "Steps in all: 5,650, at worst 5,710, of 6,210 if all were trained to the end (91%)",
+    ]
