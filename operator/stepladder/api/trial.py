@@ -155,7 +155,10 @@ class TrialStatus(ApiModel):
     last: Observation | None = Field(default=None, description="The newest evaluation.")
     best: Observation | None = Field(default=None, description="The best evaluation.")
     observations: tuple[Observation, ...] = Field(
-        default=(), max_length=128, description="Every rung's, and the newest others.", json_schema_extra=ATOMIC
+        default=(),
+        max_length=128,
+        description="Every rung's, the newest, and 63 others along the curve.",
+        json_schema_extra=ATOMIC,
     )
     attempts: tuple[Attempt, ...] = Field(
         default=(), max_length=32, description="The newest.", json_schema_extra=ATOMIC

@@ -33,6 +33,7 @@ from stepladder.control.suggestions import RecordOfStudies, Suggestions
 from stepladder.control.trials import TrialReconciler
 from stepladder.control.workqueue import WorkQueue
 from stepladder.control.writes import Writer
+from stepladder.engine.pruners import judges_between_rungs
 from stepladder.search.record import OptunaRecord
 
 logger = logging.getLogger(__name__)
@@ -68,11 +69,11 @@ class Controller:
         self.queue: WorkQueue[Key] = WorkQueue()
         writer = Writer(store, self._cache, self._queue_for)
         events = EventRecorder(store, clock)
-        scraper = Scraper(self.queue.add, fetch)
+        scraper = Scraper(self._read_of, fetch)
         self._scraper = scraper
         suggestions = Suggestions(record, executor, self.queue.add)
         self._generations: dict[Key, tuple[str, int]] = {}  # of the studies, by UID and generation
-        specs = Specs()
+        self._specs = specs = Specs()
         self._quota = QuotaQueue(self._cache, self.queue.add)
         self._trials = TrialReconciler(self._cache, writer, specs, self._quota, scraper, events, clock)
         self._studies = StudyReconciler(self._cache, writer, specs, suggestions, scraper, events, clock)
@@ -126,6 +127,16 @@ class Controller:
             # What a trial may do follows from its study's spec too: its template, its failure policy.
             name = change.object["metadata"]["name"]
             self._enqueue(key_of(TRIALS, trial) for trial in self._cache.children(TRIALS, namespace, name))
+
+    def _read_of(self, trial: Key) -> None:
+        """A value was scraped. Its status need not be written for a pruner to judge by it."""
+        self.queue.add(trial)
+        found = self._cache.get(trial)
+        for key in concerns(TRIALS, found) if found is not None else ():
+            study = self._cache.get(key) if key.resource == STUDIES else None
+            spec = self._specs.of(study).spec if study is not None else None
+            if spec is not None and any(judges_between_rungs(round_) for round_ in spec.rounds):
+                self.queue.add(key)
 
     def _is_new_spec(self, change: Change) -> bool:
         """Whether a study's change is more than one of our own status writes, of which there is one every second."""

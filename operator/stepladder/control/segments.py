@@ -22,12 +22,12 @@ from stepladder.api.trial import (
 )
 from stepladder.control.clock import from_wire, seconds_between, to_wire
 from stepladder.control.segment_end import MESSAGE_LIMIT, SegmentEnd
+from stepladder.control.thinning import kept_steps
 
 FIRST_RETRY_SECONDS: Final = 10
 LONGEST_RETRY_SECONDS: Final = 300
 FREE_DISRUPTIONS: Final = 3  # this many in a row are resumed at once
 ATTEMPTS_KEPT: Final = 16
-OBSERVATIONS_KEPT: Final = 96
 
 # What an end means for the trial: the outcome it has at once, or None where the trial goes on.
 OUTCOMES: Final = {
@@ -169,7 +169,7 @@ def _record(situation: Situation, status: TrialStatus, pod: PodView, end: Segmen
     """One ended attempt into the status: its observations, its cost, and what follows from its reason."""
     spec = situation.spec
     status = _with_observations(status, end.observations, spec, situation.direction)
-    to_step = end.to_step if end.to_step is not None else max((o.step for o in status.observations), default=0)
+    to_step = end.to_step if end.to_step is not None else status.last.step if status.last else 0
     reason, message = end.reason, end.message
     if reason is EndReason.COMPLETED and not any(o.step == pod.target_steps for o in status.observations):
         reason, message = _incomplete(situation.metric, pod.target_steps, to_step, end)
@@ -270,8 +270,8 @@ def _with_observations(
         return status
     ordered = sorted(known.values(), key=lambda o: o.step)
     rungs = {*spec.rung_steps, spec.target_steps, spec.horizon_steps}
-    newest = {o.step for o in ordered[-OBSERVATIONS_KEPT + len(rungs) :]}
-    kept = tuple(o for o in ordered if o.step in rungs or o.step in newest)
+    steps = rungs | kept_steps(known, spec.horizon_steps)
+    kept = tuple(o for o in ordered if o.step in steps)
     return status.model_copy(update={"observations": kept, "last": ordered[-1], "best": best})
 
 

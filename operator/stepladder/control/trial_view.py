@@ -10,6 +10,7 @@ from stepladder.api.trial import Desired, Observation, Outcome, TrialSpec, Trial
 from stepladder.control.cache import Key, key_of
 from stepladder.control.ownership import owns
 from stepladder.control.store import STUDIES, TRIALS, Object
+from stepladder.control.thinning import kept_steps
 from stepladder.engine.observed import TrialView
 
 Scraped = Callable[[Key], Iterable[Observation]]
@@ -48,6 +49,8 @@ class TrialViews:
         scraped = self._scraped(Key(TRIALS, study.namespace, view.name))
         # A segment is over when its end is recorded, not when its last value is seen.
         curve = {o.step: o.value for o in scraped if o.step < view.target_steps and o.step not in view.results}
+        kept = kept_steps([*curve, *view.results], view.horizon_steps)
+        curve = {step: value for step, value in curve.items() if step in kept}
         return dataclasses.replace(view, results=curve | dict(view.results)) if curve else view
 
 

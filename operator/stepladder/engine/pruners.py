@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from stepladder.api.study import PrunerAlgorithm
+from stepladder.api.study import PrunerAlgorithm, Round
 from stepladder.engine import asha, hyperband, learning_curve, median, straight, successive_halving
 from stepladder.engine.ladder import Policy
 
@@ -15,3 +15,9 @@ POLICIES: Final[Mapping[PrunerAlgorithm, Policy]] = {
     PrunerAlgorithm.MEDIAN: Policy(median.split, median.moves, every_evaluation=True),
     PrunerAlgorithm.LEARNING_CURVE: Policy(learning_curve.split, learning_curve.moves, every_evaluation=True),
 }
+
+
+def judges_between_rungs(round_: Round) -> bool:
+    """Whether an evaluation between two rungs may bring about a move in this round."""
+    policy = POLICIES.get(round_.pruner.algorithm)
+    return policy is not None and policy.every_evaluation
