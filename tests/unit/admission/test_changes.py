@@ -18,6 +18,7 @@ FIXED_STUDY: dict[str, tuple[Change, str]] = {
     "a value's type": (lambda s: s["parameters"][0].update(value=1), "parameters cannot change"),
     "parameters' order": (lambda s: s["parameters"].reverse(), "parameters cannot change"),
     "a parameter less": (lambda s: s["parameters"].pop(), "parameters cannot change"),
+    "a preset more": (lambda s: s.update(presets=["AdamByBudget"]), "presets cannot change"),
     "a round": (lambda s: s["rounds"][0].update(maxSteps=540), "rounds[0]: Invalid value: rounds cannot change once"),
     "a round's own value": (lambda s: s["rounds"][1].update(parameters=[]), "rounds[1]: Invalid value: rounds cannot"),
     "a round less": (lambda s: s["rounds"].pop(), "rounds can only be added"),
