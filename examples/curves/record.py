@@ -8,6 +8,7 @@ values are null from then on.
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,8 @@ for seed in range(int(sys.argv[1])):
     rounded = {n: float(f"{v:.6g}") if isinstance(v, float) else v for n, v in parameters.items()}
     asked = TrialDocument(rounded, seed=seed, target_steps=horizon, horizon_steps=horizon, objective=Objective(metric))
     trial = Trial(asked, exposition.Board(), StopRequest())
-    try:
+    with suppress(InfeasibleError):  # its missing values say it
         train(trial, Plan("digits", hyperparameters.read(rounded, {"model": "mlp"}), EVALUATE_EVERY))
-    except InfeasibleError:
-        pass  # its missing values say it
     values = [trial.history.value(metric, step) for step in steps]
     line = {
         "parameters": rounded,

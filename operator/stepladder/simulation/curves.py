@@ -156,7 +156,7 @@ class _Line:
             yield steps[-1], float(found) * steps[-1]
             return
         if not isinstance(found, list) or len(found) != len(steps) or not all(map(_number, found)):
-            self._refuse("seconds is neither a number (of one step) nor a list with the seconds up to each of steps")
+            self._refuse("seconds fits neither a step nor all: give a number, or a list with the time of each of steps")
         if found[0] < 0 or any(a >= b for a, b in pairwise(found)):
             self._refuse("seconds does not ascend: give the seconds of training up to each of steps, from the start")
         yield from ((step, float(time)) for step, time in zip(steps, found, strict=True) if step > 0)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stepladder.api.study import TuningStudySpec
+from stepladder.api.study import Round, TuningStudySpec
 from stepladder.api.trial import Desired, Observation, Outcome
 from stepladder.engine.actions import Action, Promote, SetDesired, Start, Stop, Verdict
 from stepladder.engine.observed import Observed, TrialView, better
@@ -13,6 +13,7 @@ from stepladder.engine.plan import plan
 from stepladder.engine.pruners import POLICIES
 from stepladder.engine.ranking import best_configurations
 from stepladder.engine.space import override
+from stepladder.engine.stalling import stalled
 from stepladder.simulation.conditions import Conditions
 from stepladder.simulation.curves import Curve
 from stepladder.simulation.proposals import Proposals
@@ -57,11 +58,10 @@ class SimulatedStudy:
             round_name, verdict = self._continue()
             if verdict is not None:
                 return Ending(verdict, tuple(self._trials), tuple(self._workers.done), self._workers.now, self._idle)
-            free = self._spec.parallelism - len(self._workers.running)
-            before = self._workers.now
+            idle, before = self._idle_slots(round_name), self._workers.now
             for segment in self._workers.advance(deadline):
                 self._look(segment)
-            self._idle += min(free, self._to_start(round_name)) * (self._workers.now - before)
+            self._idle += idle * (self._workers.now - before)
 
     def _continue(self) -> tuple[str, Verdict | None]:
         """Plan and apply until nothing new comes of it; the round, and the verdict if there is one."""
@@ -139,7 +139,7 @@ class SimulatedStudy:
 
     def _source(self, start: Start) -> Curve:
         """The curve of the earlier round's configuration with which a round starts."""
-        round_ = next(r for r in self._spec.rounds if r.name == start.round)
+        round_ = self._round(start.round)
         return next(
             self._curves[trial.number]
             for trial in self._trials
@@ -223,23 +223,34 @@ class SimulatedStudy:
         self._change(number, results={**trial.results, **new}, best=best)
 
     def _watched(self, round_name: str) -> bool:
-        round_ = next((r for r in self._spec.rounds if r.name == round_name), self._spec.rounds[0])
-        return POLICIES[round_.pruner.algorithm].every_evaluation
+        return POLICIES[self._round(round_name).pruner.algorithm].every_evaluation
 
     def _current_round(self) -> str:
         return self._trials[-1].round if self._trials else self._spec.rounds[0].name
 
+    def _idle_slots(self, round_name: str) -> int:
+        """Slots that are free although the round has runs to start."""
+        free = self._spec.parallelism - len(self._workers.running)
+        round_ = self._round(round_name)
+        if free > 0 and round_.stop_when_no_improvement is not None:
+            trials = (trial for trial in self._trials if trial.round == round_name)
+            if stalled(round_.stop_when_no_improvement, trials, self._spec.objective.direction):
+                return 0
+        return min(free, self._to_start(round_name))
+
     def _to_start(self, round_name: str) -> int:
         """How many runs of the round have not been started."""
         if round_name not in self._runs:
-            round_ = next(r for r in self._spec.rounds if r.name == round_name)
+            round_ = self._round(round_name)
             configurations = round_.proposals
             if round_.from_ is not None:
                 source = [trial for trial in self._trials if trial.round == round_.from_.round]
-                direction = self._spec.objective.direction
-                configurations = len(best_configurations(direction, source, round_.from_.best))
+                configurations = len(best_configurations(self._spec.objective.direction, source, round_.from_.best))
             self._runs[round_name] = configurations * round_.repeats
         return self._runs[round_name]
+
+    def _round(self, name: str) -> Round:
+        return next(round_ for round_ in self._spec.rounds if round_.name == name)
 
     def _number(self, name: str) -> int:
         return int(name.rpartition("-")[2])

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from simulation.tables import answer, constant, ending, line, manifest
-from stepladder.api.study import Parameter
+from stepladder.api.model import Scalar
+from stepladder.api.study import Parameter, TuningStudySpec
+from stepladder.engine.actions import Ask
+from stepladder.search.histories import asked
 from stepladder.search.record import OptunaRecord
 from stepladder.simulation.curves import Curve
 from stepladder.simulation.pool import Pool
@@ -36,7 +39,7 @@ def test_the_nearest_is_the_nearest_on_the_parameters_own_scale() -> None:
 
 def test_a_configuration_of_the_table_stands_for_itself_and_is_used_once() -> None:
     """A model that chooses from the pool must get what it has chosen, of two that are the same up to rounding too."""
-    twins = [{"optimizer": "sgd", "rate": 0.1 * (1 + i * 1e-16)} for i in range(3)]
+    twins: list[dict[str, Scalar]] = [{"optimizer": "sgd", "rate": 0.1 * (1 + i * 1e-16)} for i in range(3)]
     twins = [t for i, t in enumerate(twins) if t not in twins[:i]]
     found = pool(*twins, {"optimizer": "sgd", "rate": 0.2})
     for chosen in reversed(found.candidates):
@@ -95,10 +98,6 @@ def test_samplers_that_do_not_look_are_asked_as_in_a_real_study() -> None:
     dense = constant(4000, [1])
     found = [t.parameters["x"] for t in ending(study, dense, seed=3).trials]
     record = OptunaRecord("memory://")
-    from stepladder.api.study import TuningStudySpec
-    from stepladder.engine.actions import Ask
-    from stepladder.search.histories import asked
-
     spec = TuningStudySpec.model_validate({**study["spec"], "seed": 3})
     real = [record.propose(asked("s", spec, Ask("round-0", 0, i), ()), i)["x"] for i in range(30)]
     np.testing.assert_allclose(np.array(found, dtype=float), np.array(real, dtype=float), atol=1 / 4000)
@@ -120,7 +119,12 @@ def test_failures_cost_time_and_change_no_result() -> None:
     calm, rough = (ending(study, table, pod_start_seconds=5, failure_rate=rate) for rate in (0, 0.5))
     assert len(rough.segments) > len(calm.segments)
     for a, b in zip(calm.trials, rough.trials, strict=True):
-        assert (a.parameters, a.results, a.outcome, a.trained_steps) == (b.parameters, b.results, b.outcome, b.trained_steps)
+        assert (a.parameters, a.results, a.outcome, a.trained_steps) == (
+            b.parameters,
+            b.results,
+            b.outcome,
+            b.trained_steps,
+        )
     assert rough.wall_seconds == calm.wall_seconds + 5 * (len(rough.segments) - len(calm.segments))
 
 

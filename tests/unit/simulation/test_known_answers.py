@@ -95,7 +95,9 @@ def test_asha_leaves_no_slot_idle_while_a_configuration_is_left() -> None:
 
 def test_the_cost_of_pods_and_gpus() -> None:
     """A forecast that forgets that a pod holds its GPUs while it starts."""
-    study = manifest({"trials": 3, "maxSteps": 90, "pruner": {**ASHA, "minSteps": 30, "algorithm": "SuccessiveHalving"}})
+    study = manifest(
+        {"trials": 3, "maxSteps": 90, "pruner": {**ASHA, "minSteps": 30, "algorithm": "SuccessiveHalving"}}
+    )
     found = answer(study, constant(3, [30, 90]), pod_start_seconds=10, gpus=2, seconds_per_step=0.5).measures
     assert found.wall_seconds == 3 * (10 + 15) + (10 + 30)
     assert found.gpu_hours == pytest.approx(2 * found.wall_seconds / 3600)
