@@ -57,6 +57,14 @@ bench: sync ## Record figures on the test cluster, which must be up and have the
 	$(RUN) pytest -q tests/bench --cluster --timeout 1200
 	@cat .bench/*.json
 
+.PHONY: bench-search
+bench-search: $(UV) ## Race our search modes against Ray Tune, Syne Tune and Optuna on recorded curves, into .bench/search
+	UV_PROJECT_ENVIRONMENT=$(CACHE)/bench-venv PYTHONPATH=tests nice $(RUN) --group bench python -m bench.search $(FLAGS)
+
+.PHONY: record-curves
+record-curves: sync ## Record the curves of bench-search anew with our own trainer: half an hour of one core
+	PYTHONPATH=tests nice $(RUN) python -m bench.search.record
+
 .PHONY: format
 format: sync ## Format, and mend what the linter can mend
 	$(RUN) ruff format .

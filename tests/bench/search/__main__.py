@@ -1,0 +1,75 @@
+"""`python -m bench.search`: race, and write the tables and plots of docs/search-benchmark.md."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from bench.search import problems, report
+from bench.search.contestants import CONTESTANTS
+from bench.search.problems import Problem
+from bench.search.results import Task
+
+FOLDER = Path(os.environ.get("STEPLADDER_BENCH", ".bench")) / "search"
+WORKERS = (1, 16)
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(prog="python -m bench.search")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--quick", action="store_true", help="two seeds, one table: see that everything works")
+    parser.add_argument("--only", default="", metavar="TEXT", help="contestants whose name holds it")
+    parser.add_argument("--tables", default="", metavar="TEXT", help="tables whose name holds it")
+    parser.add_argument("--synthetic", action="store_true", help="the TaskSet-like tables too; made where missing")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--report-only", action="store_true", help="write the page again from the results that exist")
+    return parser.parse_args(given)
+
+
+def tasks(flags: argparse.Namespace) -> list[Task]:
+    """What is to be run, cheap ones first."""
+    tables: tuple[Problem, ...] = problems.recorded()
+    if flags.synthetic:
+        from bench.search.synthetic import made
+
+        tables += made()
+    tables = tuple(p for p in tables if flags.tables in p.name and p.file.exists())[: 1 if flags.quick else None]
+    racing = [c for c in CONTESTANTS if flags.only.lower() in c.name.lower()]
+    return [Task(p, c, w, 2 if flags.quick else flags.seeds) for c in racing for w in WORKERS for p in tables]
+
+
+def run(task: Task, folder: Path) -> str:
+    """Race one contestant on one problem, unless its results are there. What happened, in a line."""
+    task = replace(task, problem=problems.shared(task.problem))
+    label = f"{task.problem.name}, {task.contestant.name}, {task.workers} workers"
+    if task.known(folder):
+        return f"{label}: known"
+    target = task.problem.target if task.workers > 1 else None
+    try:
+        with threadpool_limits(1):
+            studies = [task.contestant.run(task.problem, seed, task.workers, target) for seed in range(task.seeds)]
+    except Exception as error:  # noqa: BLE001  a mode that is not there, or a peer that is not installed
+        return f"{label}: NOT RUN, {type(error).__name__}: {error}"
+    task.save(folder, studies)
+    seconds = sum(study.cpu_seconds for study in studies)
+    return f"{label}: {len(studies)} studies, {seconds:.0f} s of CPU"
+
+
+def main() -> None:
+    """Race and report."""
+    flags = arguments()
+    todo = tasks(flags)
+    if not flags.report_only:
+        with ProcessPoolExecutor(flags.jobs) as pool:
+            for done in as_completed([pool.submit(run, task, FOLDER) for task in todo]):
+                print(done.result(), flush=True)
+    report.write([found for task in todo if (found := task.known(FOLDER, any_code=flags.report_only))], FOLDER)
+
+
+if __name__ == "__main__":
+    main()
