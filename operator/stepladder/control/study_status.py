@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from stepladder.api.conditions import ConditionType, Status, put
 from stepladder.api.study import BestTrial, RoundStatus, TrialCounts, TuningStudySpec, TuningStudyStatus
@@ -61,6 +62,7 @@ def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: 
     }
     if spec is not None and not given.problem:
         counts = count(given.trials)
+        spent = [_spent(group) for group in in_groups(given.trials)]
         planned = sum(planned_trials(spec).values())
         update |= {
             "round": given.plan.round or old.round,
@@ -68,9 +70,9 @@ def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: 
             "trials": counts,
             "progress": f"{counts.running}/{_done(counts)}/{planned}",
             "best": best_trial(given.best, given.best_checkpoint),
-            "trained_steps": sum(t.trained_steps for t in given.trials),
-            "full_training_steps": full_training_steps(given.trials),
-            "gpu_seconds": sum(t.gpu_seconds for t in given.trials),
+            "trained_steps": sum(group.trained_steps for group in spent),
+            "full_training_steps": sum(group.full_training_steps for group in spent),
+            "gpu_seconds": sum(group.gpu_seconds for group in spent),
         }
     return old.model_copy(update=update)
 
@@ -96,6 +98,21 @@ def count(trials: Sequence[TrialView]) -> TrialCounts:
 @lru_cache(maxsize=REMEMBERED)
 def _count(trials: tuple[TrialView, ...]) -> Counter[str]:
     return Counter(map(_whereabouts, trials))
+
+
+class _Spent(NamedTuple):
+    trained_steps: int
+    full_training_steps: int
+    gpu_seconds: float
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _spent(trials: tuple[TrialView, ...]) -> _Spent:
+    return _Spent(
+        trained_steps=sum(trial.trained_steps for trial in trials),
+        full_training_steps=full_training_steps(trials),
+        gpu_seconds=sum(trial.gpu_seconds for trial in trials),
+    )
 
 
 def _whereabouts(trial: TrialView) -> str:
@@ -137,7 +154,7 @@ def _rounds(spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterable[Roun
             planned=planned[round_.name],
             trials=count(of_round),
             best=best_trial(incumbent(spec, of_round)),
-            spread=spread(spec.objective.direction, of_round),
+            spread=spread(spec.objective.direction, of_round) if round_.repeats > 1 else None,
         )
 
 
@@ -175,7 +192,7 @@ def _conditions(spec: TuningStudySpec | None, given: Circumstances) -> Iterable[
         "BudgetExhausted" if spent else "WithinBudget",
         spent,
     )
-    waiting = sum(t.waits_for_quota and t.active and not t.has_pod for t in given.trials)
+    waiting = any(t.active and t.waits_for_quota and not t.has_pod for t in given.trials)
     yield (
         ConditionType.QUOTA_EXCEEDED,
         "True" if waiting else "False",

@@ -35,6 +35,10 @@ def _climbers(standings: Sequence[_Standing], eta: int) -> Iterator[TrialView]:
     waiting = [standing.waiting for standing in standings if standing.waiting]
     passed = [standing.passed for standing in standings if standing.passed]
     kept = (sum(map(len, waiting)) + sum(map(len, passed))) // eta
+    first = min([there[0][0] for there in waiting], default=None)
+    # Mostly the best have been promoted already: then the others need not even be merged.
+    if first is None or sum([bisect_left(places, first) for places in passed]) >= kept:
+        return
     for before, (place, trial) in enumerate(merge(*waiting, key=itemgetter(0))):
         if before + sum([bisect_left(places, place) for places in passed]) >= kept:
             return
