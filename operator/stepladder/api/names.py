@@ -18,6 +18,8 @@ TRIAL_LABEL: Final = f"{GROUP}/trial"
 ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 # On Trials: the round they belong to, so that `kubectl get trials -l` can show one round.
 ROUND_LABEL: Final = f"{GROUP}/round"
+# On Trials that a person has applied and that their study has taken in: beside what it planned itself.
+ADDED_LABEL: Final = f"{GROUP}/added"
 
 # On pods of the local home, where pods share one address: the port the trainer was given.
 METRICS_PORT_ANNOTATION: Final = f"local.{GROUP}/metrics-port"

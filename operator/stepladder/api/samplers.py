@@ -39,8 +39,8 @@ class OneAtATimeSettings(ApiModel):
     baseline: tuple[FixedValue, ...] = Field(
         default=(),
         max_length=MAX_PARAMETERS,
-        description="The configuration to vary; for a parameter that is not named, the middle of its range, or the first"
-        " of its choices.",
+        description="The configuration to vary; for a parameter that is not named, the middle of its range, or the"
+        " first of its choices.",
         json_schema_extra=list_map("name"),
     )
 

@@ -133,15 +133,19 @@ class Cache:
 
     @staticmethod
     def _owner(resource: Resource, item: Object) -> str | None:
-        label = OWNER_LABEL.get(resource)
-        owner: str | None = item["metadata"].get("labels", {}).get(label) if label else None
-        return owner
+        return owner_of(resource, item)
+
+
+def owner_of(resource: Resource, item: Object) -> str | None:
+    """The name of the owner by the object's label; of a Trial that a person has applied, the study that it names."""
+    owner: str | None = item["metadata"].get("labels", {}).get(OWNER_LABEL.get(resource, ""))
+    return owner or (item.get("spec", {}).get("study") if resource == TRIALS else None)
 
 
 def concerns(resource: Resource, item: Object) -> tuple[Key, ...]:
     """Whom a change of this object concerns: itself if it is reconciled, and its owner."""
     namespace = item["metadata"].get("namespace", "")
-    owner = item["metadata"].get("labels", {}).get(OWNER_LABEL.get(resource, ""))
+    owner = owner_of(resource, item)
     if resource == PODS:
         return (Key(TRIALS, namespace, owner),) if owner else ()
     if resource == TRIALS:

@@ -7,6 +7,7 @@ from stepladder.api.conditions import ConditionType, find
 from stepladder.api.model import Scalar
 from stepladder.api.study import TuningStudySpec, TuningStudyStatus
 from stepladder.api.trial import Checkpoint, Desired, TrialStatus
+from stepladder.control.adoption import adoption, applicants, objection
 from stepladder.control.cache import Cache, Key, key_of
 from stepladder.control.clock import Clock, seconds_between, to_wire
 from stepladder.control.events import EventRecorder, Happening
@@ -81,6 +82,7 @@ class StudyReconciler:
             await self._write_status(study, old, spec, self._circumstances(study, problem=problem))
             return None
         seen = self._observe(study, spec, old)
+        objections = "" if seen.finished else await self._adopt(study, spec)
         hindrance = await self._missing_claim(study, spec, seen)
         requeue: float | None = None
         if hindrance is not None:
@@ -94,7 +96,7 @@ class StudyReconciler:
         if failure := self._suggestions.failure(key):
             hindrance = "StorageUnavailable", f"the Optuna storage refuses: {failure}"
             requeue = STORAGE_RETRY_SECONDS
-        hindrance = hindrance or _standstill(seen)
+        hindrance = hindrance or _standstill(seen) or (("TrialNotTaken", objections) if objections else None)
         given = self._circumstances(study, trials=seen.trials, plan=planned, spec=spec, hindrance=hindrance)
         wait = await self._write_status(study, old, spec, given)
         deadline = spec.budget.active_deadline_seconds
@@ -115,6 +117,16 @@ class StudyReconciler:
         self._suggestions.forget(key)
         self._views.forget(key)
         self._last_write.pop(key, None)
+
+    async def _adopt(self, study: Object, spec: TuningStudySpec) -> str:
+        """Take in the trials that people have applied for this study; why some are not taken."""
+        objections: list[str] = []
+        for trial in applicants(study, self._views.strangers(key_of(STUDIES, study))):
+            if why := objection(study, spec, trial):
+                objections.append(why)
+            else:
+                await self._writer.patch(key_of(TRIALS, trial), adoption(study, trial), base=trial)
+        return "; ".join(objections)
 
     async def _missing_claim(self, study: Object, spec: TuningStudySpec, seen: Observed) -> tuple[str, str] | None:
         """A claim that is not there would leave every pod waiting: say so before anything is spent."""

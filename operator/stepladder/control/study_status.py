@@ -63,7 +63,7 @@ def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: 
     if spec is not None and not given.problem:
         counts = count(given.trials)
         spent = [_spent(group) for group in in_groups(given.trials)]
-        planned = sum(planned_trials(spec).values())
+        planned = sum(planned_trials(spec).values()) + sum(trial.added for trial in given.trials)
         update |= {
             "round": given.plan.round or old.round,
             "rounds": tuple(_rounds(spec, given.trials)),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from stepladder.api import names
 from stepladder.api.conditions import ConditionType, find, is_true
 from stepladder.api.trial import Desired, Observation, Outcome, TrialSpec, TrialStatus
 from stepladder.control.cache import Key, key_of
@@ -30,7 +31,8 @@ class TrialViews:
         self._known: dict[Key, dict[int, _Reading]] = {}  # by study, and by where the object lies in memory
 
     def of(self, study: Object, labelled: Sequence[Object]) -> tuple[TrialView, ...]:
-        """The views of the study's trials, by number; of the objects with its label those that it owns, and stay."""
+        """The views of the study's trials, by number, added ones last; of the objects that name it those that it owns,
+        and that stay."""
         key = key_of(STUDIES, study)
         known = self._known.get(key, {})
         # An object in the cache never changes: another version is another object.
@@ -40,8 +42,12 @@ class TrialViews:
         ]
         self._known[key] = dict(zip(places, readings, strict=True))
         views = [view for _, view in readings if view is not None]
-        views.sort(key=attrgetter("number"))
+        views.sort(key=attrgetter("added", "number", "name"))
         return tuple([self._with_scraped(key, view) if view.has_pod else view for view in views])
+
+    def strangers(self, study: Key) -> list[Object]:
+        """Of the objects that `of` was last given, those that are not the study's, or about to go."""
+        return [trial for trial, view in self._known.get(study, {}).values() if view is None]
 
     def forget(self, study: Key) -> None:
         """Drop a study that is gone."""
@@ -87,6 +93,7 @@ def trial_view(trial: Object) -> TrialView:
         trained_steps=status.trained_steps,
         gpu_seconds=status.gpu_seconds,
         trouble=_trouble(status),
+        added=names.ADDED_LABEL in trial["metadata"].get("labels", {}),
     )
 
 

@@ -34,6 +34,7 @@ class TrialView:
     trained_steps: int = 0
     gpu_seconds: float = 0.0
     trouble: str = ""  # why it cannot start, or has failed: a sentence for people
+    added: bool = False  # applied by a person: beside what the round planned, its number and place mean nothing
 
     # What follows from these. Every plan asks it of every trial, so it is worked out once for each view.
     curve: tuple[tuple[int, float], ...] = field(init=False, repr=False)  # `results`, by step
@@ -65,7 +66,7 @@ class TrialView:
 
 @dataclass(frozen=True)
 class Observed:
-    """The study as it is now. `trials` are in number order."""
+    """The study as it is now. `trials` are in number order, those that people added after the others."""
 
     spec: TuningStudySpec
     trials: tuple[TrialView, ...] = ()

@@ -71,7 +71,9 @@ def plan(observed: Observed) -> Plan:
 def _running(observed: Observed) -> tuple[_Round | None, Verdict | None]:
     """The first round that is not done; or none and, if a round has nothing to start from, that verdict."""
     trials = by_round(observed.trials)
-    for round_ in observed.spec.rounds:
+    begun = {name for name, of_round in trials.items() if not of_round[0].added}
+    view: _Round | None = None
+    for place, round_ in enumerate(observed.spec.rounds):
         seeds = None
         if round_.from_ is not None:
             source = trials.get(round_.from_.round, ())
@@ -80,10 +82,24 @@ def _running(observed: Observed) -> tuple[_Round | None, Verdict | None]:
             if not best:
                 return None, verdict.nothing_to_start_from(observed, round_.name, round_.from_.round)
             seeds = [space.override(observed.spec, round_, configuration.runs[0].parameters) for configuration in best]
-        view = _view(observed.spec, round_, trials.get(round_.name, ()), seeds)
-        if not view.done:
+            if any(trial.added for trial in source):
+                seeds = _settled(seeds, trials.get(round_.name, ()))
+        of_round = trials.get(round_.name, ())
+        view = _view(observed.spec, round_, [trial for trial in of_round if not trial.added], seeds)
+        # A later round starts from the best of this one, added ones too; once it has begun they are waited for last.
+        awaited = any(trial.added and trial.outcome is None for trial in of_round)
+        if not view.done or (awaited and not any(later.name in begun for later in observed.spec.rounds[place + 1 :])):
             return view, None
-    return None, None
+    left = any(trial.added and trial.outcome is None for trial in observed.trials)
+    return (view if left else None), None
+
+
+def _settled(seeds: list[dict[str, Scalar]], there: Sequence[TrialView]) -> list[dict[str, Scalar]]:
+    """The seeds by configuration, where one that was added late has changed who is best: what has begun keeps its
+    place, and the best of the others take the places that are left."""
+    begun = {trial.configuration: dict(trial.parameters) for trial in there if trial.repeat == 0 and not trial.added}
+    others = iter([seed for seed in seeds if seed not in begun.values()])
+    return [begun[place] if place in begun else next(others, seeds[place]) for place in range(len(seeds))]
 
 
 def _view(
@@ -100,12 +116,21 @@ def _stop_all(observed: Observed, running: _Round | None) -> tuple[Action, ...]:
     be pruned is pruned, so that it makes no difference whether an earlier plan's stop was lost.
     """
     left = [t for t in observed.trials if not t.ended and not (t.reached and t.target_steps >= t.horizon_steps)]
-    due: set[int] = set()
+    due: set[str] = set()
     if running and left:
         # As if nothing had been stopped: the stops of a study's end decide no rung.
         trials = [replace(t, outcome=None, stopping=None) if t.fate is Outcome.STOPPED else t for t in running.trials]
-        due = {trial.number for trial in _moves(observed, replace(running, trials=trials))[1]}
-    return tuple(Stop(trial.name, Outcome.PRUNED if trial.number in due else Outcome.STOPPED) for trial in left)
+        due = {trial.name for trial in _moves(observed, replace(running, trials=trials))[1]}
+    return tuple(
+        Stop(trial.name, Outcome.PRUNED if trial.name in due or _is_as_far_as_asked(trial) else Outcome.STOPPED)
+        for trial in left
+    )
+
+
+def _is_as_far_as_asked(trial: TrialView) -> bool:
+    """Whether an added trial has come to its `targetSteps`, short of its horizon: it is on no ladder, and climbs no
+    further."""
+    return trial.added and trial.reached and not trial.ended and trial.target_steps < trial.horizon_steps
 
 
 def _continue(observed: Observed, running: _Round) -> Iterator[Action]:
@@ -114,6 +139,7 @@ def _continue(observed: Observed, running: _Round) -> Iterator[Action]:
     The order is strict: where a move has no slot, those after it wait too, so that one worker always does the same.
     """
     promotions, prunes = _moves(observed, running)
+    prunes += filter(_is_as_far_as_asked, observed.trials)
     yield from (Stop(trial.name, Outcome.PRUNED) for trial in prunes)
     allowed = 0 if observed.spec.suspend else observed.spec.parallelism
     occupants = [trial for trial in observed.trials if trial.occupies]
@@ -160,8 +186,9 @@ def _moves(observed: Observed, running: _Round) -> tuple[list[Promotion], list[T
 
 def _starts(observed: Observed, running: _Round) -> Iterator[Start]:
     """The trials still to be created, in order. Repeats of a proposed configuration wait for its first run's values."""
-    gapless = bisect(range(len(observed.trials)), 0, key=lambda place: observed.trials[place].number - place)
-    used = {trial.number for trial in observed.trials[gapless:]}
+    trials = observed.trials[: bisect(observed.trials, 0, key=lambda trial: trial.added)]  # the planned ones
+    gapless = bisect(range(len(trials)), 0, key=lambda place: trials[place].number - place)
+    used = {trial.number for trial in trials[gapless:]}
     free_numbers = (number for number in count(gapless) if number not in used)
     for run in running.layout.missing(running.there):
         first = running.there.get(run.configuration * running.layout.repeats)

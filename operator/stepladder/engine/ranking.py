@@ -57,17 +57,19 @@ def best_configurations(direction: Direction, trials: Iterable[TrialView], count
     Completed ones come first, by their objective at the top (the mean over repeats); then those that got further,
     by their objective there; failed ones last. Infeasible ones, and those without a result, are left out.
     """
-    runs: dict[int, list[TrialView]] = {}
+    runs: dict[tuple[bool, int, str], list[TrialView]] = {}
     for trial in trials:
         if trial.results and trial.fate is not Outcome.INFEASIBLE:
-            runs.setdefault(trial.configuration, []).append(trial)
-    ranked: list[tuple[tuple[int, int, float, int], Configuration]] = []
-    for number, of_configuration in runs.items():
+            # One that somebody added is a configuration of its own.
+            key = (trial.added, trial.configuration, trial.name if trial.added else "")
+            runs.setdefault(key, []).append(trial)
+    ranked: list[tuple[tuple[int, int, float, tuple[bool, int, str]], Configuration]] = []
+    for key, of_configuration in runs.items():
         standing = min(_standing(trial) for trial in of_configuration)
         furthest = tuple(trial for trial in of_configuration if _standing(trial) == standing)
         step = -standing[1]
         value = fmean(trial.results[step] for trial in furthest)
-        ranked.append(((*standing, rank_key(direction, value), number), Configuration(furthest, step, value)))
+        ranked.append(((*standing, rank_key(direction, value), key), Configuration(furthest, step, value)))
     ranked.sort(key=lambda entry: entry[0])
     return tuple(configuration for _, configuration in ranked[:count])
 

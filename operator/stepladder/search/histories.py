@@ -1,15 +1,17 @@
 """From a study's trials to what each sampler may know: one history per round and scientific setting. Pure."""
 
+from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from stepladder.api.model import Scalar
 from stepladder.api.study import Round, TuningStudySpec
 from stepladder.api.trial import Outcome
 from stepladder.engine.actions import Ask
 from stepladder.engine.groups import REMEMBERED, in_groups
 from stepladder.engine.observed import TrialView
-from stepladder.engine.space import setting_parameters, settings
+from stepladder.engine.space import same, setting_parameters, settings
 from stepladder.search.history import History, Record
 
 # Stands where a trial should be that someone has deleted, so that the others keep their numbers.
@@ -48,8 +50,23 @@ def history(study: str, spec: TuningStudySpec, round_: Round, setting: int, tria
         horizon=round_.max_steps,
         seed=spec.seed,
         salt=f"{round_.name}/{setting}",
+        priors=_added(round_, settings(spec, round_)[setting], trials),
         records=tuple(records.get(configuration, DELETED) for configuration in range(setting, last + 1, count)),
     )
+
+
+def _added(round_: Round, setting: Mapping[str, Scalar], trials: Sequence[TrialView]) -> tuple[Record, ...]:
+    """The trials that people added to a round and scientific setting: those that have its values."""
+    first = bisect(trials, 0, key=lambda trial: trial.added)
+    return tuple(
+        _record(trial)
+        for trial in trials[first:]
+        if trial.round == round_.name and all(same(trial.parameters.get(n, ""), v) for n, v in setting.items())
+    )
+
+
+def _record(trial: TrialView) -> Record:
+    return Record(parameters=trial.parameters, observations=trial.curve, outcome=trial.outcome)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -57,7 +74,7 @@ def _records(trials: tuple[TrialView, ...]) -> Mapping[str, Mapping[int, Record]
     """By round and configuration. The same objects for the same views, so that histories are soon compared."""
     found: dict[str, dict[int, Record]] = {}
     for trial in trials:
-        if trial.repeat == 0:
-            record = Record(parameters=trial.parameters, observations=trial.curve, outcome=trial.outcome)
+        if trial.repeat == 0 and not trial.added:
+            record = _record(trial)
             found.setdefault(trial.round, {})[trial.configuration] = record
     return found

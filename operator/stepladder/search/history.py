@@ -30,4 +30,5 @@ class History:
     planned: int = 0  # how many configurations will be proposed in all
     horizon: int = 0  # steps of a full run; 0 where nothing is known of steps
     salt: str = ""  # `round/setting`: parts the rounds' proposals; unlike `name` the same in every run of a manifest
+    priors: tuple[Record, ...] = ()  # what is known besides: trials that people added, and those of earlier studies
     candidates: tuple[Mapping[str, Scalar], ...] | None = None  # all that may still be proposed; None: the whole space

@@ -16,6 +16,7 @@ from stepladder.api.study import Direction
 from stepladder.api.trial import Outcome
 from stepladder.search import samplers
 from stepladder.search.history import History, Record
+from stepladder.search.priors import InformedStudy, complete, numbered
 from stepladder.search.seeds import derive
 from stepladder.search.space import Space
 
@@ -92,6 +93,7 @@ class Mirror:
         self._storage = storage
         self._name = history.name
         self._direction = _DIRECTIONS[history.direction]
+        self._priors: Sequence[FrozenTrial] = ()
         self._settled: dict[int, Gist] = {}  # by number: final, and as recorded
         self._unsettled: dict[int, Known] = {}  # by number: the others
         self._read()
@@ -109,6 +111,7 @@ class Mirror:
         """The configuration of trial `index`, which has no record yet. Earlier ones without are asked for first."""
         # The seed is of the manifest's making, not of the object's: the study's name with its UID has no part in it.
         seed = derive(history.seed, history.salt)
+        self._priors = numbered([self._template(r) for r in history.priors if complete(self._space, r)])
         request = samplers.Request(
             space=self._space,
             seed=seed,
@@ -199,8 +202,17 @@ class Mirror:
         return True
 
     def _append(self, record: Record) -> None:
+        template = self._template(record)
+        known = Known(self._create(template), template.state, dict(template.params), dict(record.observations))
+        if template.state is TrialState.RUNNING:
+            self._unsettled[self._count] = known
+        else:
+            self._settled[self._count] = _gist(record)
+        self._count += 1
+
+    def _template(self, record: Record) -> FrozenTrial:
         end, parameters = ending(record), self._space.recorded(record.parameters)
-        template = optuna.trial.create_trial(
+        return optuna.trial.create_trial(
             state=end.state,
             value=end.value,
             params=parameters,
@@ -208,12 +220,6 @@ class Mirror:
             intermediate_values={whole(step): value for step, value in record.observations},
             constraints={INFEASIBLE: 1.0} if end.infeasible else None,
         )
-        known = Known(self._create(template), end.state, parameters, dict(record.observations))
-        if end.state is TrialState.RUNNING:
-            self._unsettled[self._count] = known
-        else:
-            self._settled[self._count] = _gist(record)
-        self._count += 1
 
     def _create(self, template: FrozenTrial | None = None) -> int:
         trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
@@ -236,7 +242,9 @@ class Mirror:
 
     def _trial(self, trial_id: int, sampler: BaseSampler = _NO_SAMPLER) -> optuna.Trial:
         # A study object of its own each time: Optuna's keeps a copy of all trials from one ask to the next.
-        return optuna.Trial(self.study(sampler), trial_id)
+        study = InformedStudy(self._name, self._storage, sampler, _NO_PRUNER)
+        study.priors = self._priors
+        return optuna.Trial(study, trial_id)
 
 
 def _gist(record: Record) -> Gist:
