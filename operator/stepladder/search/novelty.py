@@ -1,6 +1,6 @@
 """Proposals that no earlier trial has had."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from optuna.trial import FrozenTrial
@@ -17,13 +17,9 @@ def first_new(
 
     The draws follow from `seed` alone.
     """
-    had = {_key(trial.params) for trial in before}
     rng = np.random.default_rng(seed)
     for _ in range(_ATTEMPTS):
-        if _key(drawn := draw(rng)) not in had:
+        drawn = draw(rng)
+        if not any(trial.params == drawn for trial in before):
             return drawn
     return None
-
-
-def _key(configuration: Mapping[str, Scalar]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((name, repr(value)) for name, value in configuration.items()))

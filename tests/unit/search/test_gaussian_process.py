@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from contract.histories import FLAT, SPACE, history, parameters
+from search.problems import asking
 from stepladder.api.model import Scalar
 from stepladder.api.study import Direction, Parameter, SamplerAlgorithm
 from stepladder.api.trial import Outcome
@@ -128,6 +129,39 @@ def test_a_proposal_stays_affordable(count: int, seconds: float) -> None:
     started = process_time()
     record.propose(history(records, GP), count)
     assert process_time() - started < seconds
+
+
+def test_a_startup_is_as_long_as_asked() -> None:
+    records = [
+        Record({"x": x, "y": y}, ((1, x),), Outcome.COMPLETED)
+        for x, y in np.random.default_rng(0).uniform(-1, 1, (12, 2)).tolist()
+    ]
+
+    def model_based(count: int, startup: int | None) -> bool:
+        asked = [
+            asking(records[:count], algorithm, FLAT, startupTrials=startup)
+            for algorithm in (GP, SamplerAlgorithm.QUASI_RANDOM)
+        ]
+        made = [OptunaRecord(IN_MEMORY).propose(each, count) for each in asked]
+        return made[0] != made[1]
+
+    assert [model_based(4, 4), model_based(9, None), model_based(10, None), model_based(10, 11)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_of_a_pool_the_most_promising_is_chosen() -> None:
+    """In a simulation over a table: the best of the space would be replaced by whatever lies nearest to it."""
+    records = [
+        Record({"x": x, "y": y}, ((1, x * x + y * y),), Outcome.COMPLETED)
+        for x, y in np.random.default_rng(0).uniform(-1, 1, (15, 2)).tolist()
+    ]
+    pool = ({"x": 0.9, "y": 0.9}, {"x": 0.05, "y": -0.1}, {"x": -0.9, "y": 0.8})
+    told = history(records, GP, FLAT, candidates=pool)
+    assert OptunaRecord(IN_MEMORY).propose(told, 15) == pool[1]
 
 
 def trial(state: TrialState, x: float, curve: dict[int, float], **changes: Any) -> FrozenTrial:

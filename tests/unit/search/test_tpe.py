@@ -1,13 +1,16 @@
 """TPE: Optuna's, started quasi-randomly, taught by infeasible trials, quiet about being experimental."""
 
 import numpy as np
+import pytest
 
-from contract.histories import FLAT, SPACE, history
+from contract.histories import FLAT, SPACE, history, parameters
+from search.problems import asking
 from stepladder.api.study import SamplerAlgorithm
 from stepladder.api.trial import Outcome
 from stepladder.search.evidence import STARTUP
 from stepladder.search.history import Record
 from stepladder.search.record import OptunaRecord
+from stepladder.search.space import Space
 from stepladder.search.storage import IN_MEMORY
 
 TPE = SamplerAlgorithm.TPE
@@ -65,3 +68,40 @@ def test_a_conditional_parameter_is_modelled_where_it_is_active() -> None:
     betas = [float(p["beta"]) for p in made if "beta" in p]
     assert len(betas) > 10
     assert np.median(betas) > 0.8
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.PRUNED])
+def test_it_learns_from_trials_that_wait_at_a_rung(outcome: Outcome | None) -> None:
+    """To Optuna they are running, and what runs is bad: under a pruner that pauses, nothing would ever be good."""
+    records = [Record({"x": x, "y": y}, ((1, abs(x - 0.8)),), outcome) for x, y in points(40)]
+    assert np.mean([x for x, _ in proposals(records, 20)]) > 0.5
+
+
+def test_among_those_who_wait_the_furthest_count_most() -> None:
+    low = [Record({"x": x, "y": y}, ((1, 0.1),)) for x, y in points(40) if x < 0.3]
+    high = [Record({"x": 0.8 + i / 100, "y": y}, ((1, 0.2), (9, 0.3))) for i, (_, y) in enumerate(points(4))]
+    assert np.mean([x for x, _ in proposals([*low, *high], 20)]) > 0.3
+
+
+def test_a_startup_is_as_long_as_asked() -> None:
+    records = [Record({"x": x, "y": y}, ((1, x),), Outcome.COMPLETED) for x, y in points(5)]
+    asked = [asking(records, algorithm, FLAT, startupTrials=5) for algorithm in (TPE, SamplerAlgorithm.QUASI_RANDOM)]
+    made = [OptunaRecord(IN_MEMORY).propose(each, 5) for each in asked]
+    assert made[0] != made[1]
+
+
+def test_scales_that_optuna_lacks_are_walked_as_they_were_asked_for() -> None:
+    """Linearly, nearly all of what is proposed for 1 - momentum from 1e-4 would lie above 0.1."""
+    space = parameters(
+        {"name": "momentum", "float": {"min": 0.0, "max": 0.9999, "scale": "LogOneMinus"}},
+        {"name": "rate", "logNormal": {"mean": -5, "standardDeviation": 1}},
+    )
+    axes = Space(space).axes
+    records = []
+    for u, v in np.random.default_rng(0).random((40, 2)):
+        values = {"momentum": axes["momentum"].value(u), "rate": axes["rate"].value(v)}
+        records.append(Record(values, ((1, abs(u - 0.9) + abs(v - 0.2)),), Outcome.COMPLETED))
+    record = OptunaRecord(IN_MEMORY)
+    made = [record.propose(asking(records, TPE, space), number) for number in range(40, 60)]
+    assert abs(np.median([axes["momentum"].uniform(m["momentum"]) for m in made]) - 0.9) < 0.2
+    assert abs(np.median([axes["rate"].uniform(m["rate"]) for m in made]) - 0.2) < 0.2

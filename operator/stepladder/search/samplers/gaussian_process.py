@@ -57,7 +57,7 @@ class GaussianProcessSampler(BaseSampler):
             return {}
         # One thread: the matrices are small, others need the cores, and how a sum is shared out changes its last bits.
         with threadpool_limits(1):
-            return self._encoding.configuration(self._best(evidence))
+            return self._best(evidence)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -65,7 +65,7 @@ class GaussianProcessSampler(BaseSampler):
         """Startup."""
         return self._start.sample_independent(study, trial, param_name, param_distribution)
 
-    def _best(self, evidence: Evidence) -> Floats:
+    def _best(self, evidence: Evidence) -> dict[str, Scalar]:
         encode = self._encoding.encode
         chosen = representative(evidence.values, FITTED)
         known, values = encode(evidence.points[chosen]), tame(evidence.values[chosen])
@@ -83,8 +83,8 @@ class GaussianProcessSampler(BaseSampler):
             return improvement if feasibility is None else improvement + feasibility.log_probability(points)
 
         if self._candidates:
-            offered = np.array([self._encoding.uniforms(candidate) for candidate in self._candidates])
-            return np.asarray(offered[np.argmax(score(offered))])
+            offered = [self._space.recorded(candidate) for candidate in self._candidates]
+            return offered[np.argmax(score(np.array([self._encoding.uniforms(each) for each in offered])))]
         rng = np.random.default_rng(self._random_seed)
         pool = qmc.Halton(self._encoding.dimensions, rng=rng).random(CANDIDATES)
         pool = np.vstack([pool, evidence.points[np.argsort(evidence.values)[:4]]])
@@ -94,7 +94,7 @@ class GaussianProcessSampler(BaseSampler):
             pool, scores = pool[top], scores[top]
             near = _neighbours(pool, scale, self._encoding.categorical, rng)
             pool, scores = np.vstack([pool, near]), np.append(scores, score(near))
-        return np.asarray(pool[np.argmax(scores)])
+        return self._encoding.configuration(pool[np.argmax(scores)])
 
 
 def _neighbours(

@@ -16,9 +16,8 @@ from optuna.trial import FrozenTrial
 from stepladder.api.model import Scalar
 from stepladder.api.samplers import GeneticSettings
 from stepladder.search.axis import Axis
-from stepladder.search.encoding import Encoding
 from stepladder.search.evidence import STARTUP, earlier, maximizes, standings
-from stepladder.search.moves import reach, reflected, switched
+from stepladder.search.moves import configuration, moved, switched
 from stepladder.search.novelty import first_new
 from stepladder.search.samplers import Request
 from stepladder.search.samplers.quasi_random import QuasiRandomSampler
@@ -35,7 +34,6 @@ class GeneticSampler(BaseSampler):
         self._settings = request.settings.genetic or GeneticSettings()
         self._startup = request.settings.startup_trials or STARTUP
         self._space = request.space
-        self._encoding = Encoding(request.space)
         self._seed = derive(request.seed, request.index)
         self._start = QuasiRandomSampler(request.space, request.seed)
 
@@ -67,18 +65,18 @@ class GeneticSampler(BaseSampler):
         """Each parameter from either parent that has it, perhaps mutated; one that neither has is drawn anew."""
         mother, father = (ranked[tournament(len(ranked), self._settings.tournament, rng)] for _ in range(2))
 
-        def gene(axis: Axis) -> float:
+        def gene(axis: Axis) -> Scalar:
             first, second = (mother, father) if rng.random() < 0.5 else (father, mother)
             value = first.get(axis.name, second.get(axis.name))
             if value is None:
-                return float(rng.random())
+                return axis.value(float(rng.random()))
             if rng.random() >= 1 / len(self._space.axes):
-                return axis.uniform(value)
+                return value
             if axis.choices is not None:
                 return switched(axis, value, rng)
-            return reflected(axis.uniform(value) + reach(axis, value, SPREAD) * rng.standard_normal())
+            return moved(axis, value, rng.standard_normal(), SPREAD)
 
-        return self._encoding.configuration(np.array([gene(axis) for axis in self._space.axes.values()]))
+        return configuration(self._space, {name: gene(axis) for name, axis in self._space.axes.items()})
 
 
 def tournament(count: int, size: int, rng: np.random.Generator) -> int:

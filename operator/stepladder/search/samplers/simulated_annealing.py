@@ -18,9 +18,8 @@ from optuna.trial import FrozenTrial
 from stepladder.api.model import Scalar
 from stepladder.api.samplers import AnnealingSettings
 from stepladder.search.axis import Axis
-from stepladder.search.encoding import Encoding
 from stepladder.search.evidence import ENOUGH, Standing, earlier, maximizes, standings
-from stepladder.search.moves import reach, reflected, switched
+from stepladder.search.moves import configuration, moved, switched
 from stepladder.search.novelty import first_new
 from stepladder.search.samplers import Request
 from stepladder.search.samplers.quasi_random import QuasiRandomSampler
@@ -36,7 +35,6 @@ class SimulatedAnnealingSampler(BaseSampler):
     def __init__(self, request: Request) -> None:
         self._settings = request.settings.simulated_annealing or AnnealingSettings()
         self._space = request.space
-        self._encoding = Encoding(request.space)
         self._seed, self._index = request.seed, request.index
         self._start = QuasiRandomSampler(request.space, request.seed)
 
@@ -78,15 +76,15 @@ class SimulatedAnnealingSampler(BaseSampler):
     def neighbour(self, current: Mapping[str, Scalar], rng: np.random.Generator) -> dict[str, Scalar]:
         """Every number moved within its reach, now and then another choice; what was inactive is drawn anew."""
 
-        def near(axis: Axis) -> float:
+        def near(axis: Axis) -> Scalar:
             if axis.name not in current:
-                return float(rng.random())
+                return axis.value(float(rng.random()))
             value = current[axis.name]
             if axis.choices is None:
-                return reflected(axis.uniform(value) + reach(axis, value, REACH) * rng.uniform(-1, 1))
-            return switched(axis, value, rng) if rng.random() < 1 / len(self._space.axes) else axis.uniform(value)
+                return moved(axis, value, rng.uniform(-1, 1), REACH)
+            return switched(axis, value, rng) if rng.random() < 1 / len(self._space.axes) else value
 
-        return self._encoding.configuration(np.array([near(axis) for axis in self._space.axes.values()]))
+        return configuration(self._space, {name: near(axis) for name, axis in self._space.axes.items()})
 
 
 def accepts(worse: float, temperature: float, seed: int) -> bool:
