@@ -33,6 +33,7 @@ class TrialDocument:
     target_steps: int = 1000
     horizon_steps: int = 1000
     evaluation_steps: frozenset[int] = frozenset()
+    data_fractions: tuple[tuple[int, float], ...] = ()  # (up to this step, this part of the data), ascending
     objective: Objective | None = None
     checkpoint_directory: Path | None = None
     name: str = "trial"
@@ -42,7 +43,19 @@ class TrialDocument:
     @property
     def identity(self) -> dict[str, object]:
         """What a checkpoint must share with the trial that resumes from it."""
-        return {"parameters": dict(self.parameters), "seed": self.seed, "horizonSteps": self.horizon_steps}
+        identity: dict[str, object] = {
+            "parameters": dict(self.parameters),
+            "seed": self.seed,
+            "horizonSteps": self.horizon_steps,
+        }
+        if self.data_fractions:
+            identity["dataFractions"] = [list(pair) for pair in self.data_fractions]
+        return identity
+
+    def data_fraction(self, step: int) -> float:
+        """The part of the training data that update `step` draws from: a function of the step alone, so that a resumed
+        run needs to be told nothing."""
+        return next((fraction for last, fraction in self.data_fractions if step <= last), 1.0)
 
 
 def read(environ: Mapping[str, str]) -> TrialDocument | None:
@@ -78,6 +91,7 @@ def read(environ: Mapping[str, str]) -> TrialDocument | None:
         target_steps=target,
         horizon_steps=_positive(document, "horizonSteps") if "horizonSteps" in document else target,
         evaluation_steps=_steps(document, "evaluationSteps"),
+        data_fractions=_fractions(document, "dataFractions"),
         objective=Objective(_get(objective, "metric", str), minimize=direction == "Minimize"),
         checkpoint_directory=Path(directory) if directory else None,
         name="/".join(str(document[key]) for key in ("namespace", "study", "trial") if key in document) or "trial",
@@ -117,3 +131,15 @@ def _steps(document: Mapping[str, Any], key: str) -> frozenset[int]:
     if not isinstance(steps, list) or not all(isinstance(step, int) and not isinstance(step, bool) for step in steps):
         raise ConfigurationError(f"{TRIAL}: {key} must be a list of whole numbers, not {steps!r}")
     return frozenset(steps)
+
+
+def _fractions(document: Mapping[str, Any], key: str) -> tuple[tuple[int, float], ...]:
+    pairs = document.get(key, [])
+    try:
+        found = tuple((int(step), float(fraction)) for step, fraction in pairs)
+    except (TypeError, ValueError):
+        found = ((0, 0.0),)
+    steps = [step for step, _ in found]
+    if any(step < 1 or not 0 < fraction <= 1 for step, fraction in found) or steps != sorted(set(steps)):
+        raise ConfigurationError(f"{TRIAL}: {key} must be a list of [step, part of the data], ascending, not {pairs!r}")
+    return found

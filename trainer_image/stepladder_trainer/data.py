@@ -1,6 +1,8 @@
 """Data: scikit-learn's bundled files, read without importing scikit-learn, and the order of batches."""
 
 import gzip
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -78,3 +80,33 @@ class DataOrder:
         indices = self._epoch(epoch)[start : start + self.batch_size]
         missing = self.batch_size - len(indices)
         return torch.cat([indices, self._epoch(epoch + 1)[:missing]]) if missing else indices
+
+
+class GrowingData:
+    """The batches of a run whose training data grows from rung to rung, again a pure function of (seed, step).
+
+    Up to step `last` of a pair of `fractions` they come from the leading part of one shuffle, of which every epoch is
+    a shuffle of its own; after the last pair from all of it. `whole`: the part of the examples that is all of them.
+    """
+
+    def __init__(
+        self,
+        examples: int,
+        batch_size: int,
+        seed: int,
+        fractions: Sequence[tuple[int, float]] = (),
+        whole: float = 1.0,
+    ) -> None:
+        order = torch.randperm(examples, generator=torch.Generator().manual_seed(derive(seed, "data")))
+        self._order = order if fractions or whole < 1 else torch.arange(examples)
+        # A part that is smaller than a batch would have none.
+        self._sizes = [max(batch_size, round(whole * fraction * examples)) for _, fraction in fractions]
+        self._sizes.append(max(batch_size, round(whole * examples)))
+        self._lasts = [last for last, _ in fractions]
+        self._parts = [DataOrder(min(size, examples), batch_size, seed) for size in self._sizes]
+
+    def batch(self, step: int) -> Tensor:
+        """Indices (batch_size,) of the examples of update `step`, the first being 1."""
+        part = bisect_left(self._lasts, step)
+        before = self._lasts[part - 1] if part else 0
+        return self._order[self._parts[part].batch(step - before)]

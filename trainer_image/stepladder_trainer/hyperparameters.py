@@ -27,6 +27,7 @@ class Hyperparameters:
     epsilon: float = 1e-8
     weight_decay: float = 0.0  # times the weights, added to the gradient
     batch_size: int = 64
+    data_fraction: float = 1.0  # of the training examples, for rounds on less data
     schedule: str = "constant"
     warmup_steps: int = 0
     label_smoothing: float = 0.0
@@ -47,6 +48,13 @@ def _between(low: float, high: float = math.inf) -> Callable[[str, Scalar], floa
         return number
 
     return read
+
+
+def _part(name: str, value: Scalar) -> float:
+    number = float(_number(name, value))
+    if not 0 < number <= 1:
+        raise ConfigurationError(f"parameter {name} must be above 0 and at most 1, not {value!r}")
+    return number
 
 
 def _whole(low: int) -> Callable[[str, Scalar], int]:
@@ -81,6 +89,7 @@ READERS: Mapping[str, Callable[[str, Scalar], float | str]] = {
     "epsilon": _between(0),
     "weight_decay": _between(0),
     "batch_size": _whole(1),
+    "data_fraction": _part,
     "schedule": _one_of(*catalog.SCHEDULES),
     "warmup_steps": _whole(0),
     "label_smoothing": _between(0, 1),

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import get_total_norm
 
 from stepladder_trainer import models, optimizers, schedules, tasks
-from stepladder_trainer.data import DataOrder
+from stepladder_trainer.data import GrowingData
 from stepladder_trainer.hyperparameters import Hyperparameters
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.randomness import derive
@@ -34,7 +34,9 @@ def train(trial: Trial, plan: Plan) -> None:
     seed = trial.seed
     task = tasks.load(plan.task)
     training, validation = task.training.to(device), task.validation.to(device)
-    order = DataOrder(len(training), plan.point.batch_size, seed)
+    order = GrowingData(
+        len(training), plan.point.batch_size, seed, trial.document.data_fractions, plan.point.data_fraction
+    )
     dropout = torch.Generator(device)
     initialisation = torch.Generator().manual_seed(derive(seed, "initialisation"))
     model = models.build(task.shape, plan.point, initialisation=initialisation, dropout=dropout).to(device)

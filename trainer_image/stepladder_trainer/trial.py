@@ -64,6 +64,11 @@ class Trial:
         """What everything random should be derived from."""
         return self.document.seed
 
+    def data_fraction(self, step: int) -> float:
+        """The part of the training data, in (0, 1], that update `step` is to draw from: below 1 on the lower rungs of
+        a study with `resource: DataFraction`. Let it be the leading part of a shuffle that the seed alone decides."""
+        return self.document.data_fraction(step)
+
     def default_target(self, steps: int) -> None:
         """End after `steps`, unless an operator has set the target."""
         if self.document.standalone:

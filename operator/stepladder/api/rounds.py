@@ -34,6 +34,13 @@ class BracketSizing(StrEnum):
     TABLE_1 = "Table1"
 
 
+class Resource(StrEnum):
+    """What a run is given more of as it climbs: optimizer steps alone, or with them a growing part of the data."""
+
+    STEPS = "Steps"
+    DATA_FRACTION = "DataFraction"
+
+
 class Pruner(ApiModel):
     """Who decides how far each configuration is trained."""
 
@@ -42,6 +49,11 @@ class Pruner(ApiModel):
             cel(
                 "self.algorithm == 'None' || has(self.minSteps)",
                 "pruner.minSteps is missing: give the steps after which the first rung is judged",
+            ),
+            cel(
+                "self.resource == 'Steps' || self.algorithm in ['SuccessiveHalving', 'Hyperband', 'ASHA']",
+                "pruner.resource is DataFraction, which grows from rung to rung, and only SuccessiveHalving, Hyperband"
+                " and ASHA have rungs: choose one of them, or remove resource",
             ),
             cel(
                 "!has(self.improvementProbability) || self.algorithm == 'LearningCurve'",
@@ -55,6 +67,10 @@ class Pruner(ApiModel):
     )
     reduction_factor: int = Field(default=3, ge=2, le=64, description="One in this many is promoted (eta).")
     bracket_sizing: BracketSizing = BracketSizing.ALGORITHM_1
+    resource: Resource = Field(
+        default=Resource.STEPS,
+        description="DataFraction: up to rung r a run trains on the leading r/maxSteps of its shuffled training data.",
+    )
     improvement_probability: float | None = Field(
         default=None,
         gt=0,

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from stepladder.api.conditions import Condition
 from stepladder.api.model import ATOMIC, PRESERVE, ApiModel, Scalar, cel, list_map, rules
-from stepladder.api.rounds import MAX_STEPS
+from stepladder.api.rounds import MAX_STEPS, Resource
 from stepladder.api.space import MAX_PARAMETERS
 from stepladder.api.study import FailurePolicy, Objective, Trainer
 
@@ -118,6 +118,7 @@ class TrialSpec(ApiModel):
     bracket: int = Field(default=0, ge=0, description="Which ladder of the round, counted from 0.")
     configuration: int = Field(default=0, ge=0, description="Which configuration of the round; repeats share it.")
     repeat: int = Field(default=0, ge=0, description="Which run of the configuration, each with a seed of its own.")
+    resource: Resource = Field(default=Resource.STEPS, description="What grows from rung to rung (pruner.resource).")
     parameters: dict[str, Scalar] = Field(
         default={},
         max_length=MAX_PARAMETERS,

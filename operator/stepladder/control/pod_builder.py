@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from stepladder.api import names
+from stepladder.api.rounds import Resource
 from stepladder.api.study import Objective, Trainer
 from stepladder.api.trial import TrialSpec
 from stepladder.control.ownership import owner_reference
@@ -60,6 +61,8 @@ def trial_document(carrier: Carrier, attempt: int) -> str:
         "objective": {"metric": carrier.objective.metric, "direction": carrier.objective.direction.value},
         "checkpointDirectory": checkpoint_directory(carrier),
     }
+    if spec.resource is Resource.DATA_FRACTION:
+        document["dataFractions"] = [[step, step / spec.horizon_steps] for step in sorted(spec.rung_steps)]
     return json.dumps(document, separators=(",", ":"))
 
 

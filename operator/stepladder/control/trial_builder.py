@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from stepladder.api import names
 from stepladder.api.model import Scalar
+from stepladder.api.rounds import Resource
 from stepladder.api.trial import TrialSpec
 from stepladder.control.ownership import owner_reference
 from stepladder.control.store import TRIALS, Object
@@ -30,6 +31,7 @@ def build_trial(study: Object, start: Start, parameters: Mapping[str, Scalar]) -
         target_steps=start.target_steps,
         horizon_steps=start.horizon_steps,
         rung_steps=start.rung_steps,
+        resource=_resource(study, start.round),
     )
     return {
         "apiVersion": TRIALS.api_version,
@@ -42,3 +44,8 @@ def build_trial(study: Object, start: Start, parameters: Mapping[str, Scalar]) -
         },
         "spec": spec.wire(),
     }
+
+
+def _resource(study: Object, round_name: str) -> Resource:
+    pruners = {round_["name"]: round_.get("pruner", {}) for round_ in study["spec"]["rounds"]}
+    return Resource(pruners.get(round_name, {}).get("resource", Resource.STEPS))

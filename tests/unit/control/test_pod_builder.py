@@ -1,6 +1,7 @@
 """The pod of an attempt: the user's template, with the trial in it and nothing of theirs lost."""
 
 import copy
+import dataclasses
 import json
 from typing import Any
 
@@ -8,11 +9,14 @@ import pytest
 
 from control import samples
 from stepladder.api import names
+from stepladder.api.rounds import Resource
 from stepladder.api.study import TuningStudySpec
 from stepladder.api.trial import TrialSpec
 from stepladder.control.ownership import owns
 from stepladder.control.pod_builder import Carrier, build_pod, checkpoint_directory, trial_document
 from stepladder.control.store import Object
+from stepladder.control.trial_builder import build_trial
+from stepladder.engine.actions import Start
 
 
 def carrier(spec: dict[str, Any] | None = None, *, parameters: dict[str, Any] | None = None, **trainer: Any) -> Carrier:
@@ -72,6 +76,26 @@ def test_the_trial_is_told_what_to_do() -> None:
     assert document["evaluationSteps"] == [10, 30, 90]
     assert document["objective"] == {"metric": "validation_error", "direction": "Minimize"}
     assert document["checkpointDirectory"] == checkpoint_directory(given)
+
+
+def test_a_rung_of_data_fraction_trains_on_its_part_of_the_data() -> None:
+    """Catches a resource that the trainer is never told of, and a list for those who did not ask."""
+    given = carrier()
+    assert "dataFractions" not in json.loads(trial_document(given, 1))
+    spec = given.spec.model_copy(
+        update={"resource": Resource.DATA_FRACTION, "rung_steps": (10, 30, 90), "horizon_steps": 90}
+    )
+    document = json.loads(trial_document(dataclasses.replace(given, spec=spec), 1))
+    assert document["dataFractions"] == [[10, 10 / 90], [30, 30 / 90], [90, 1.0]]
+
+
+def test_a_trial_takes_its_resource_from_its_round() -> None:
+    pruner = {"algorithm": "ASHA", "minSteps": 10, "resource": "DataFraction"}
+    rounds = [{"name": "a", "trials": 1, "maxSteps": 90, "pruner": pruner}, {"name": "b", "trials": 1, "maxSteps": 90}]
+    for name, resource in (("a", "DataFraction"), ("b", "Steps")):
+        start = Start(0, name, 0, 0, 0, 0, 10, 90, (10, 30, 90))
+        spec = build_trial(samples.study(rounds=rounds), start, {})["spec"]
+        assert TrialSpec.model_validate(spec).resource == resource
 
 
 def test_checkpoints_are_those_of_one_trial_object() -> None:

@@ -39,6 +39,7 @@ def train_to(
     seed: int = 7,
     horizon: int = HORIZON,
     every: int = 4,
+    fractions: tuple[tuple[int, float], ...] = (),
 ) -> Trial:
     document = TrialDocument(
         parameters=parameters,
@@ -46,6 +47,7 @@ def train_to(
         target_steps=target,
         horizon_steps=horizon,
         evaluation_steps=frozenset({2}),
+        data_fractions=fractions,
         objective=Objective("validation_error"),
         checkpoint_directory=directory,
     )
@@ -105,6 +107,21 @@ def test_training_cut_anywhere_and_resumed_equals_training_in_one_go(
     whole, cut = state(tmp_path / "whole"), state(tmp_path / "cut")
     cut["evaluations"] = [item for item in cut["evaluations"] if item[0] != 1]  # the first segment's own end
     assert_same(cut, whole)
+
+
+def test_a_run_on_growing_data_cut_anywhere_equals_one_in_one_go(tmp_path: Path) -> None:
+    """Rungs at 4 and 8 of 12 steps on 1/3 and 2/3 of the data. Catches a resumed run that takes up another part of
+    the data, or another place in it."""
+    parameters: dict[str, Scalar] = {"width": 4, "dropout": 0.3, "batch_size": 200, "data_fraction": 0.9}
+    fractions = ((4, 1 / 3), (8, 2 / 3), (HORIZON, 1.0))
+    train_to(HORIZON, tmp_path / "whole", parameters=parameters, fractions=fractions)
+    for target in (1, 4, 6, 8, HORIZON):
+        train_to(target, tmp_path / "cut", parameters=parameters, fractions=fractions)
+    whole, cut = state(tmp_path / "whole"), state(tmp_path / "cut")
+    cut["evaluations"] = [item for item in cut["evaluations"] if item[0] not in (1, 6)]  # ends of segments
+    assert_same(cut, whole)
+    plain = train_to(HORIZON, parameters=parameters).history.evaluations[-1].metrics
+    assert whole["evaluations"][-1][1] != dict(plain), "the fractions changed nothing"
 
 
 def test_a_trial_repeats_itself_and_another_seed_differs() -> None:
