@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from stepladder.api.conditions import ConditionType, find
 from stepladder.api.model import Scalar
-from stepladder.api.study import TuningStudySpec, TuningStudyStatus
+from stepladder.api.study import TuningStudySpec, TuningStudyStatus, WarmStart
 from stepladder.api.trial import Checkpoint, Desired, TrialStatus
 from stepladder.control.adoption import adoption, applicants, objection
 from stepladder.control.cache import Cache, Key, key_of
@@ -26,11 +26,13 @@ from stepladder.engine.plan import plan
 from stepladder.engine.ranking import incumbent
 from stepladder.engine.validation import warnings
 from stepladder.search.histories import asked, histories
+from stepladder.search.warm_start import Source, informed
 
 logger = logging.getLogger(__name__)
 
 STATUS_EVERY_SECONDS = 1.0  # counts that merely move may wait this long, conditions never
 MISSING_CLAIM_RETRY_SECONDS = 10.0
+MISSING_SOURCE_RETRY_SECONDS = 10.0
 NAME_TAKEN_RETRY_SECONDS = 2.0
 STORAGE_RETRY_SECONDS = 5.0
 
@@ -89,7 +91,10 @@ class StudyReconciler:
             planned, requeue = Plan(round=old.round), MISSING_CLAIM_RETRY_SECONDS
         else:
             planned = plan(seen)
-            hindrance, requeue = await self._apply(study, spec, seen, planned)
+            if hindrance := self._missing_source(study, spec, seen, planned):
+                planned, requeue = Plan(round=planned.round), MISSING_SOURCE_RETRY_SECONDS
+            else:
+                hindrance, requeue = await self._apply(study, spec, seen, planned)
             seen = self._observe(study, spec, old) if planned.actions else seen
         for found in histories(_record_name(study), spec, seen.trials):
             self._suggestions.mirror(key, found)
@@ -143,6 +148,37 @@ class StudyReconciler:
             )
         return None
 
+    def _missing_source(
+        self, study: Object, spec: TuningStudySpec, seen: Observed, planned: Plan
+    ) -> tuple[str, str] | None:
+        """An earlier study that a round is to begin from has to have finished; once it has begun, it may go."""
+        round_ = next((r for r in spec.rounds if r.name == planned.round), None)
+        starts = any(isinstance(action, Start) and action.ask is not None for action in planned.actions)
+        if not starts or round_ is None or any(trial.round == round_.name for trial in seen.trials):
+            return None
+        namespace, own = study["metadata"]["namespace"], study["metadata"]["name"]
+        for name in (source.study for source in round_.sampler.warm_start):
+            field = f"round {round_.name}: sampler.warmStart"
+            if name == own:
+                return "WarmStartNotFound", f"{field} names this study itself: apply a study that names another one"
+            found = self._cache.get(Key(STUDIES, namespace, name))
+            if found is None:
+                message = f"{field}: there is no study {name} in namespace {namespace}: apply it, and this one goes on"
+                return "WarmStartNotFound", f"{message} when it has finished"
+            if not found.get("status", {}).get("completionTime"):
+                return "WarmStartNotFinished", f"{field}: waits until study {name} has finished"
+        return None
+
+    def _sources(self, study: Object, wanted: Sequence[WarmStart]) -> Iterator[Source]:
+        """The earlier studies that are still there. What they have taught already is in this study's trials."""
+        namespace = study["metadata"]["namespace"]
+        for source in wanted:
+            found = self._cache.get(Key(STUDIES, namespace, source.study))
+            spec = self._specs.of(found).spec if found is not None else None
+            if found is not None and spec is not None and found.get("status", {}).get("completionTime"):
+                labelled = self._cache.children(TRIALS, namespace, source.study)
+                yield Source(spec, self._views.of(found, labelled), source.best)
+
     async def _apply(
         self, study: Object, spec: TuningStudySpec, seen: Observed, planned: Plan
     ) -> tuple[tuple[str, str] | None, float | None]:
@@ -167,6 +203,8 @@ class StudyReconciler:
         if start.ask is None:
             return dict(start.parameters)
         history = asked(_record_name(study), spec, start.ask, trials)
+        if history.sampler.warm_start:
+            history = informed(history, spec, self._sources(study, history.sampler.warm_start))
         found = self._suggestions.get(key_of(STUDIES, study), history, start.ask.index)
         return None if found is None else dict(found)
 

@@ -40,6 +40,11 @@ def accepted(manifest: Object) -> Object:
     spec = study["spec"]
     if spec.get("suspend"):
         raise Invalid("spec.suspend is true, so nothing would run: remove it")
+    if any(round_.get("sampler", {}).get("warmStart") for round_ in spec["rounds"]):
+        raise Invalid(
+            "sampler.warmStart needs the earlier study beside this one, and a home holds one study: list its best"
+            " configurations in a first round with sampler.algorithm: Explicit"
+        )
     found = laptop_problems(spec["trainer"]["template"]["spec"])
     if found:
         raise Invalid("; ".join(found))

@@ -30,5 +30,6 @@ class History:
     planned: int = 0  # how many configurations will be proposed in all
     horizon: int = 0  # steps of a full run; 0 where nothing is known of steps
     salt: str = ""  # `round/setting`: parts the rounds' proposals; unlike `name` the same in every run of a manifest
+    first: tuple[Mapping[str, Scalar], ...] = ()  # to be proposed before the sampler's own, as far as they say
     priors: tuple[Record, ...] = ()  # what is known besides: trials that people added, and those of earlier studies
     candidates: tuple[Mapping[str, Scalar], ...] | None = None  # all that may still be proposed; None: the whole space

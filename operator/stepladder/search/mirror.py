@@ -120,6 +120,7 @@ class Mirror:
             planned=history.planned,
             horizon=history.horizon,
             candidates=history.candidates,
+            first=history.first,
         )
         for number in range(len(history.records), index):
             self._ask(replace(request, index=number))

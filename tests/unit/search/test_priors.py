@@ -3,6 +3,7 @@
 import pytest
 
 from contract.histories import FLAT, SPACE, history, parameters
+from stepladder.api.model import Scalar
 from stepladder.api.study import SamplerAlgorithm
 from stepladder.api.trial import Outcome
 from stepladder.search.history import Record
@@ -39,7 +40,7 @@ def test_priors_make_no_difference_to_a_sequence() -> None:
 
 
 def test_what_the_space_could_not_have_proposed_is_no_evidence() -> None:
-    whole = {"optimizer": "adam", "learning_rate": 0.1, "beta": 0.9, "batch_size": 8, "layers": 3}
+    whole: dict[str, Scalar] = {"optimizer": "adam", "learning_rate": 0.1, "beta": 0.9, "batch_size": 8, "layers": 3}
     space = Space(SPACE)
     assert complete(space, Record(whole))
     assert complete(space, Record(whole | {"stranger": 1, "width": 64}))

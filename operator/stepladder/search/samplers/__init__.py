@@ -36,6 +36,7 @@ class Request:
     settings: Sampler
     planned: int = 0  # how many proposals the round and setting will ask for in all
     horizon: int = 0  # steps of a full run; 0 where nothing is known of steps
+    first: tuple[Mapping[str, Scalar], ...] = ()  # proposed before the sampler's own; what they lack is quasi-random
     candidates: tuple[Mapping[str, Scalar], ...] | None = None  # all that may still be proposed; None: the whole space
 
 
@@ -50,5 +51,10 @@ class SamplerModule(Protocol):
 def make(request: Request) -> "BaseSampler":
     """The sampler of one proposal."""
     # Imported when asked for: scipy.stats and sklearn take seconds that `stepladder --help` should not wait.
+    if request.index < len(request.first):
+        from stepladder.search.listed import ListedSampler
+        from stepladder.search.samplers.quasi_random import QuasiRandomSampler
+
+        return ListedSampler(request.space, request.first, QuasiRandomSampler(request.space, request.seed))
     name = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", request.settings.algorithm).lower()
     return cast("SamplerModule", import_module(f"{__name__}.{name}")).make(request)
