@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Any, Final
 
-from stepladder.api.study import TuningStudyStatus
+from stepladder.api.study import SamplerAlgorithm, TuningStudyStatus
+from stepladder.engine.sensitivity import Sensitivity, sensitivities
+from stepladder.engine.space import settings
 from stepladder.local.layout import Layout
 from stepladder.local.snapshot import Snapshot
 
@@ -55,6 +57,7 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
             f"  checkpoint {best.checkpoint or 'none: trainer.checkpoints names no claim'}",
         ]
     found += [f"  {spread}" for spread in _spreads(end)]
+    found += _sensitivities(end)
     found += _failures(end, layout)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in end.outcomes.items())
     found += ["", f"{len(end.trials)} trials: {counts or 'none was started'}.", saving(end)]
@@ -98,6 +101,33 @@ def _failures(end: Snapshot, layout: Layout) -> list[str]:
     if len(end.failures) > _MOST_FAILURES_SHOWN:
         shown.append(f"  and {len(end.failures) - _MOST_FAILURES_SHOWN} other reasons")
     return shown
+
+
+def _sensitivities(end: Snapshot) -> list[str]:
+    """For each round that varied one parameter at a time, and each of its scientific settings: what it found."""
+    found: list[str] = []
+    for round_ in end.spec.rounds:
+        if round_.sampler.algorithm is not SamplerAlgorithm.ONE_AT_A_TIME or round_.from_ is not None:
+            continue
+        combinations = settings(end.spec, round_)
+        for place, combination in enumerate(combinations):
+            ranked = sensitivities(end.spec, round_, end.trials, place, len(combinations))
+            if not ranked:
+                continue
+            where = ", ".join(f"{name} {number(value)}" for name, value in combination.items())
+            title = f"Sensitivity of {end.spec.objective.metric} in round {round_.name}"
+            found += ["", f"{title}{f' ({where})' if where else ''}, largest first:"]
+            found += [f"  {_sensitivity(one)}" for one in ranked]
+    return found
+
+
+def _sensitivity(one: Sensitivity) -> str:
+    numbers = [value for value, _ in one.values if not isinstance(value, str | bool)]
+    ends = f", over {number(min(numbers))} to {number(max(numbers))}" if len(numbers) > 1 else ""
+    told = f"{one.parameter}: {number(one.effect)}{ends}, best at {number(one.best)}"
+    if one.infeasible:
+        told += f"; diverges at {', '.join(map(number, one.infeasible))}"
+    return f"{told}; insensitive" if one.insensitive else told
 
 
 def _spreads(end: Snapshot) -> list[str]:
