@@ -1,7 +1,7 @@
 """A study's run in virtual time: the real plans, applied to trials whose curves are known beforehand."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -173,20 +173,16 @@ class SimulatedStudy:
         if self._workers.now < segment.ends:
             self._see(segment.trial)
             return
-        self._leave(segment.trial)
         trial = self._trials[segment.trial]
         match segment.end:
             case End.DIVERGED:
-                self._change(segment.trial, outcome=Outcome.INFEASIBLE)
+                self._leave(segment.trial, outcome=Outcome.INFEASIBLE)
             case End.INTERRUPTED:
+                self._leave(segment.trial)
                 self._waiting.add(segment.trial)
             case End.REACHED:
-                value = segment.curve.at(trial.target_steps)
-                if value is None:
-                    raise AssertionError("the table is checked for a value at the lowest rung")
                 completed = Outcome.COMPLETED if trial.target_steps >= trial.horizon_steps else None
-                results = {**trial.results, trial.target_steps: value}
-                self._change(segment.trial, results=results, outcome=completed)
+                self._leave(segment.trial, trial.target_steps, outcome=completed)
 
     def _interrupt(self, number: int) -> None:
         """A trial that is told to pause or stop saves its state; it may not have had a pod."""
@@ -194,33 +190,45 @@ class SimulatedStudy:
         if number in self._workers.running:
             self._leave(number)
 
-    def _leave(self, number: int) -> None:
-        """The trial's pod ends: what it has done is recorded."""
-        self._see(number)
+    def _leave(self, number: int, reached: int | None = None, **fields: Any) -> None:
+        """The trial's pod ends: what it has done is recorded, with a result where its target is reached."""
+        results, best = self._seen_by_now(number, reached)
         segment, trial = self._workers.end(number), self._trials[number]
         self._change(
             number,
             has_pod=False,
+            results=results,
+            best=best,
             steps=segment.to_step,
             trained_steps=trial.trained_steps + segment.to_step - segment.from_step,
             gpu_seconds=trial.gpu_seconds + self._gpus * (segment.until - segment.began),
+            **fields,
         )
 
     def _see(self, number: int) -> None:
-        """A running trial's evaluations up to now, as they are scraped. That of its target comes with its end."""
+        """What a running trial has evaluated by now is scraped."""
+        results, best = self._seen_by_now(number)
+        if results is not self._trials[number].results:
+            self._change(number, results=results, best=best)
+
+    def _seen_by_now(self, number: int, reached: int | None = None) -> tuple[Mapping[int, float], Observation | None]:
+        """A running trial's results and its best by now. The result at its target comes only when that is `reached`:
+        it is the newest evaluation, as a trainer evaluates there in any case."""
         trial, segment = self._trials[number], self._workers.running[number]
         curve, first = segment.curve, self._seen[number]
-        beyond = curve.count(segment.step(self._workers.now))
-        if beyond <= first:
-            return
-        self._seen[number] = beyond
+        beyond = self._seen[number] = max(first, curve.count(segment.step(self._workers.now)))
         new = dict(zip(curve.steps[first:beyond], curve.values[first:beyond], strict=True))
         best = trial.best
         for step, value in new.items():
             if best is None or better(self._spec.objective.direction, value, best.value):
                 best = Observation(step=step, value=value)
         new.pop(trial.target_steps, None)
-        self._change(number, results={**trial.results, **new}, best=best)
+        if reached is not None:
+            newest = curve.at(reached)
+            if newest is None:
+                raise AssertionError("the table is checked for a value at the lowest rung")
+            new[reached] = newest
+        return {**trial.results, **new} if new else trial.results, best
 
     def _watched(self, round_name: str) -> bool:
         return POLICIES[self._round(round_name).pruner.algorithm].every_evaluation
