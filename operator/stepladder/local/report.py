@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from stepladder.api.study import SamplerAlgorithm, TuningStudyStatus
+from stepladder.engine.fidelity import agreements
 from stepladder.engine.sensitivity import Sensitivity, sensitivities
 from stepladder.engine.space import settings
 from stepladder.local.layout import Layout
@@ -57,6 +58,7 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
             f"  checkpoint {best.checkpoint or 'none: trainer.checkpoints names no claim'}",
         ]
     found += [f"  {spread}" for spread in _spreads(end)]
+    found += _fidelity(end)
     found += _sensitivities(end)
     found += _failures(end, layout)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in end.outcomes.items())
@@ -101,6 +103,12 @@ def _failures(end: Snapshot, layout: Layout) -> list[str]:
     if len(end.failures) > _MOST_FAILURES_SHOWN:
         shown.append(f"  and {len(end.failures) - _MOST_FAILURES_SHOWN} other reasons")
     return shown
+
+
+def _fidelity(end: Snapshot) -> list[str]:
+    found = agreements(end.spec, end.trials)
+    shown = [f"  {a.low} and {a.high}: {a.spearman:.2f} over {a.pairs}" for a in found]
+    return ["", "How the cheap ranked what the dear did (Spearman's correlation):", *shown] if shown else []
 
 
 def _sensitivities(end: Snapshot) -> list[str]:
