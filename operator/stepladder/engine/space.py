@@ -82,8 +82,12 @@ def setting_parameters(spec: TuningStudySpec, round_: Round, setting: int) -> tu
 
 
 def override(spec: TuningStudySpec, round_: Round, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """A configuration of an earlier round as this round runs it: its own values win, then conditions apply."""
-    return existing(spec.parameters, {**values, **{fixed.name: fixed.value for fixed in round_.parameters}})
+    """A configuration of an earlier round as this round runs it: its own values win, then conditions apply. A value
+    that was only for that round (a smaller model, less data) is the study's again.
+    """
+    passing = {fixed.name for earlier in spec.rounds for fixed in earlier.parameters}
+    again = {p.name: p.value for p in spec.parameters if p.name in passing and p.value is not None}
+    return existing(spec.parameters, {**values, **again, **{fixed.name: fixed.value for fixed in round_.parameters}})
 
 
 def _settings(parameters: Sequence[Parameter]) -> Iterator[Mapping[str, Scalar]]:

@@ -116,6 +116,16 @@ def test_a_later_round_drops_what_its_own_values_rule_out() -> None:
     assert values == {"optimizer": "sgd"}
 
 
+def test_a_value_for_one_round_only_is_not_handed_on() -> None:
+    """Searched on a small model, trained on the large one. Catches a proxy that becomes the target."""
+    small = {**ROUND, "parameters": [{"name": "width", "value": 16}, {"name": "layers", "value": 1}]}
+    final = {"from": {"round": "round-0"}, "maxSteps": 9, "parameters": [{"name": "layers", "value": 4}]}
+    fixed = [{"name": "width", "role": "Fixed", "value": 256}, {"name": "layers", "role": "Fixed", "value": 2}]
+    spec = study(small, final, parameters=[*fixed, {"name": "rate", "float": {"min": 0, "max": 1}}])
+    values = space.override(spec, spec.rounds[1], {"width": 16, "layers": 1, "rate": 0.5})
+    assert values == {"width": 256, "layers": 4, "rate": 0.5}
+
+
 def test_a_condition_on_a_tuned_parameter_is_left_to_the_sampler() -> None:
     """Whether there is a schedule is tuned; which one is the question. Catches settings that vanish undecided."""
     tuned = {"name": "scheduled", "categorical": {"values": [True, False]}}

@@ -159,6 +159,14 @@ ADVICE: dict[str, tuple[TuningStudySpec, str]] = {
         "spec.rounds[0].pruner.minSteps",
     ),
     "part of a pass": (spec(LEARNING_RATE, rounds=(EXPLORE | {"pruner": HYPERBAND},)), "spec.rounds[0].trials"),
+    "a median of too few": (
+        spec(LEARNING_RATE, rounds=(EXPLORE | {"trials": 5, "pruner": {"algorithm": "Median", "minSteps": 10}},)),
+        "spec.rounds[0].trials",
+    ),
+    "judged at the end": (
+        spec(LEARNING_RATE, rounds=(EXPLORE | {"pruner": {"algorithm": "LearningCurve", "minSteps": 270}},)),
+        "spec.rounds[0].pruner.minSteps",
+    ),
     "no claim": (
         spec(LEARNING_RATE, trainer={"template": TEMPLATE}),
         "spec.trainer.checkpoints.persistentVolumeClaim",
@@ -186,6 +194,7 @@ def test_advice(what: str) -> None:
         spec({"name": "layers", "int": {"min": 1, "max": 13}}),
         spec(*UNIT[:2], rounds=(EXPLORE | {"sampler": {"algorithm": "Grid"}},)),
         spec(LEARNING_RATE, rounds=(EXPLORE | {"trials": 49, "pruner": HYPERBAND},)),
+        spec(LEARNING_RATE, rounds=(EXPLORE | {"pruner": {"algorithm": "Median", "minSteps": 100}},)),
         spec(LEARNING_RATE, rounds=(EXPLORE | {"pruner": HYPERBAND | {"minSteps": 90}, "trials": 49},)),
     ],
 )

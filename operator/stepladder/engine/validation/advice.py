@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from stepladder.api.study import PrunerAlgorithm, Role, Round, TuningStudySpec
+from stepladder.engine.fidelity import LADDERS
 from stepladder.engine.hyperband import brackets
+from stepladder.engine.median import STARTUP_TRIALS
 from stepladder.engine.validation.density import density_advice
 from stepladder.engine.validation.parameters import parameter_advice
 from stepladder.engine.validation.problem import Problem
@@ -52,7 +54,9 @@ def _ladder(round_: Round, field: str) -> Iterator[Problem]:
     pruner = round_.pruner
     if pruner.algorithm is PrunerAlgorithm.NONE or pruner.min_steps is None:
         return
-    if pruner.min_steps * pruner.reduction_factor > round_.max_steps:
+    if pruner.algorithm not in LADDERS:
+        yield from _between_rungs(round_, pruner.min_steps, field)
+    elif pruner.min_steps * pruner.reduction_factor > round_.max_steps:
         yield Problem(
             f"{field}.pruner.minSteps",
             "there is no rung between minSteps and maxSteps, so that nothing is saved: lower minSteps to at most"
@@ -66,3 +70,18 @@ def _ladder(round_: Round, field: str) -> Iterator[Problem]:
                 f"one pass of Hyperband over these rungs takes {one_pass} trials, and its later brackets are cut:"
                 f" give {one_pass}",
             )
+
+
+def _between_rungs(round_: Round, min_steps: int, field: str) -> Iterator[Problem]:
+    if min_steps >= round_.max_steps:
+        yield Problem(f"{field}.pruner.minSteps", "nobody is judged before the end, so that nothing is saved: lower it")
+    if (
+        round_.pruner.algorithm is PrunerAlgorithm.MEDIAN
+        and round_.from_ is None
+        and round_.proposals <= STARTUP_TRIALS
+    ):
+        yield Problem(
+            f"{field}.trials",
+            f"Median judges a trial against at least {STARTUP_TRIALS} others, of which there are never so many: propose"
+            " more",
+        )
