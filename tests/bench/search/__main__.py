@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
@@ -23,7 +24,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.search")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="two seeds, one table: see that everything works")
-    parser.add_argument("--only", default="", metavar="TEXT", help="contestants whose name holds it")
+    parser.add_argument("--only", default="", metavar="REGEX", help="contestants whose name it matches")
     parser.add_argument("--tables", default="", metavar="TEXT", help="tables whose name holds it")
     parser.add_argument("--synthetic", action="store_true", help="the TaskSet-like tables too; made where missing")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
@@ -39,7 +40,7 @@ def tasks(flags: argparse.Namespace) -> list[Task]:
 
         tables += made()
     tables = tuple(p for p in tables if flags.tables in p.name and p.file.exists())[: 1 if flags.quick else None]
-    racing = [c for c in CONTESTANTS if flags.only.lower() in c.name.lower()]
+    racing = [c for c in CONTESTANTS if re.search(flags.only, c.name, re.IGNORECASE)]
     return [Task(p, c, w, 2 if flags.quick else flags.seeds) for c in racing for w in WORKERS for p in tables]
 
 

@@ -37,7 +37,7 @@ class Task:
         if not path.exists():
             return None
         found: dict[str, Any] = json.loads(path.read_text())
-        same = found["table"] == self.table and len(found["studies"]) >= self.seeds
+        same = found.get("table") == self.table and len(found["studies"]) >= self.seeds
         return found if same and (any_code or found["code"] == self.code) else None
 
     @property

@@ -79,7 +79,7 @@ def lines(draws: Draws, curves: "np.ndarray[tuple[int, int], np.dtype[np.float64
     """The table as JSON lines; what is not finite or above 1e6 has diverged."""
     written = []
     for number, curve in enumerate(curves):
-        values = [round(float(v), 6) if math.isfinite(v) and v <= 1e6 else None for v in curve]
+        values = [float(f"{v:.6g}") if math.isfinite(v) and v <= 1e6 else None for v in curve]
         parameters = {name: _within(name, float(column[number])) for name, column in draws.items()}
         row = {
             "parameters": parameters,
