@@ -12,7 +12,7 @@ from stepladder.local.manifest import read
 
 REPOSITORY = Path(__file__).parents[3]
 BAD = sorted((REPOSITORY / "tests/manifests/bad").glob("*.yaml"))
-EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
+EXAMPLES = sorted((REPOSITORY / "examples").rglob("*.yaml"))
 
 
 def admitted(manifest: Object) -> Object:

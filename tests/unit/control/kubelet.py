@@ -7,7 +7,9 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from stepladder.api import names
 from stepladder.control.store import PODS, NotFound, Object
@@ -43,19 +45,38 @@ def objective(document: dict[str, Any], step: int) -> float:
 
 
 Script = Callable[[dict[str, Any]], Ending | None]
+Curve = Callable[[dict[str, Any], int], float]
 
 
 class SimulatedKubelet:
-    """Runs every pod of a store. `most_at_once` is what it has seen running together."""
+    """Runs every pod of a store. `most_at_once` is what it has seen running together.
 
-    def __init__(self, store: MemoryStore, disk: Disk, script: Script = lambda _: None) -> None:
+    Where it `serves`, a running pod has an address, at which `metrics` shows its evaluations.
+    """
+
+    def __init__(
+        self,
+        store: MemoryStore,
+        disk: Disk,
+        script: Script = lambda _: None,
+        *,
+        curve: Curve = objective,
+        serves: bool = False,
+    ) -> None:
         self._store = store
         self._disk = disk
         self._script = script
+        self._curve = curve
+        self._serves = serves
+        self._pages: dict[str, Callable[[], str]] = {}  # by the address of a pod
         self._pods: dict[str, asyncio.Task[None]] = {}
         self.running: set[str] = set()
         self.most_at_once = 0
         self.trials_seen_twice: list[str] = []
+
+    async def metrics(self, url: str) -> str:
+        """The page of a running pod: its evaluations so far, one at every twentieth of its horizon."""
+        return self._pages[str(urlsplit(url).hostname)]()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -89,7 +110,11 @@ class SimulatedKubelet:
         try:
             await self._store.bind_pod(namespace, name, "node")
             running = {"state": {"running": {}}, "name": names.TRAINER_CONTAINER}
-            await self._status(pod, {"phase": "Running", "containerStatuses": [running]})
+            status: dict[str, Any] = {"phase": "Running", "containerStatuses": [running]}
+            if self._serves:
+                status["podIP"] = f"pod-{len(self._pages)}"
+                self._pages[status["podIP"]] = partial(self._page, document, start, began)
+            await self._status(pod, status)
             self._enter(document["trial"])
             steps = ending.steps if ending else max(0, document["targetSteps"] - start)
             await asyncio.sleep(SECONDS_TO_START + steps / STEPS_PER_SECOND)
@@ -104,6 +129,13 @@ class SimulatedKubelet:
         finally:
             self.running.discard(document["trial"])
         await self._end(pod, document, ending, code, start, max(start, reached), saved=saved)
+
+    def _page(self, document: dict[str, Any], start: int, began: float) -> str:
+        ran = asyncio.get_running_loop().time() - began - SECONDS_TO_START
+        reached = min(document["targetSteps"], start + max(0, int(ran * STEPS_PER_SECOND)))
+        every, metric = max(1, document["horizonSteps"] // 20), document["objective"]["metric"]
+        steps = range(every, reached + 1, every)
+        return "".join(f'{metric}{{step="{step}"}} {self._curve(document, step)}\n' for step in steps)
 
     def _enter(self, trial: str) -> None:
         if trial in self.running:
@@ -127,7 +159,7 @@ class SimulatedKubelet:
         if saved:
             for step in document["evaluationSteps"]:
                 if start < step <= end:
-                    history[step] = objective(document, step)
+                    history[step] = self._curve(document, step)
             self._disk.steps[place] = end
         self._disk.trained[place] = self._disk.trained.get(place, 0) + end - start
         message = {

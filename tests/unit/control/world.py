@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from control.kubelet import Disk, Script, SimulatedKubelet
+from control.kubelet import Curve, Disk, Script, SimulatedKubelet, objective
 from control.virtual import VirtualClock, run
 from stepladder.api import names
 from stepladder.api.conditions import ConditionType
 from stepladder.control.controller import Controller
+from stepladder.control.scraping import Fetch
 from stepladder.control.store import (
     PODS,
     STUDIES,
@@ -183,9 +184,11 @@ def play(
     record: Callable[[], OptunaRecord] = lambda: OptunaRecord("memory://"),
     seconds: float = 20_000,
     extra: tuple[tuple[Resource, Object], ...] = (),
+    curve: Curve = objective,
+    scraped: bool = False,
 ) -> Report:
     """Run a study from apply to its end. Once killed, the controller is down for so many seconds; every call of the
-    store takes `latency` seconds."""
+    store takes `latency` seconds. `scraped`: running pods can be asked for their metrics."""
     return run(
         _play(
             manifest or study(),
@@ -195,6 +198,8 @@ def play(
             record,
             seconds,
             extra,
+            curve,
+            scraped=scraped,
             down_for=down_for,
             drops_events=drops_events,
             delays_events=delays_events,
@@ -211,7 +216,9 @@ async def _play(
     record: Callable[[], OptunaRecord],
     seconds: float,
     extra: tuple[tuple[Resource, Object], ...],
+    curve: Curve,
     *,
+    scraped: bool,
     down_for: float,
     drops_events: bool,
     delays_events: float,
@@ -220,7 +227,7 @@ async def _play(
     clock = VirtualClock()
     store = MemoryStore(clock=clock.now)
     disk = Disk()
-    kubelet = SimulatedKubelet(store, disk, script)
+    kubelet = SimulatedKubelet(store, disk, script, curve=curve, serves=scraped)
     nodes = asyncio.create_task(kubelet.run())
     await asyncio.sleep(0)
     for resource, item in extra:
@@ -239,7 +246,7 @@ async def _play(
             latency=latency,
         )
         first = first or faulty
-        life = asyncio.create_task(_live(faulty, record(), clock))
+        life = asyncio.create_task(_live(faulty, record(), clock, kubelet.metrics))
         while not life.done() and not await _finished(store) and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - virtual time: a poll costs nothing
             await asyncio.sleep(1)
         if not life.done():
@@ -257,11 +264,8 @@ async def _play(
     return await _report(store, disk, kubelet, lives, first)
 
 
-async def _live(store: ObjectStore, record: OptunaRecord, clock: VirtualClock) -> str:
-    async def no_metrics(_: str) -> str:
-        return ""
-
-    controller = Controller(store, record=record, clock=clock, fetch=no_metrics)
+async def _live(store: ObjectStore, record: OptunaRecord, clock: VirtualClock, fetch: Fetch) -> str:
+    controller = Controller(store, record=record, clock=clock, fetch=fetch)
     killed = False
     try:
         await controller.run()
