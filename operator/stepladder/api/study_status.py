@@ -53,6 +53,7 @@ class RoundStatus(ApiModel):
     trials: TrialCounts = TrialCounts()
     best: BestTrial | None = None
     spread: Spread | None = Field(default=None, description="Of the best configuration, where it was repeated.")
+    message: str = Field(default="", max_length=1024, description="Why it ended before all its trials, if it did.")
 
 
 class TuningStudyStatus(ApiModel):

@@ -298,7 +298,11 @@ def _standstill(seen: Observed) -> tuple[str, str] | None:
 
 
 def _happenings(old: TuningStudyStatus, new: TuningStudyStatus) -> Iterator[Happening]:
-    """One Event per condition that has turned, and one per round that has begun."""
+    """One Event per condition that has turned, and one per round that has ended early or begun."""
+    before_by_name = {round_.name: round_.message for round_ in old.rounds}
+    for round_ in new.rounds:
+        if round_.message and not before_by_name.get(round_.name):
+            yield Happening("RoundEndedEarly", f"round {round_.name} has {round_.message}")
     if new.round and new.round != old.round:
         yield Happening("RoundStarted", f"round {new.round} has begun")
     for condition in new.conditions:

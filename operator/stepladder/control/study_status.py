@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from stepladder.api.conditions import ConditionType, Status, put
-from stepladder.api.study import BestTrial, RoundStatus, TrialCounts, TuningStudySpec, TuningStudyStatus
+from stepladder.api.study import BestTrial, Round, RoundStatus, TrialCounts, TuningStudySpec, TuningStudyStatus
 from stepladder.api.trial import Checkpoint, Desired, Outcome
 from stepladder.control.clock import to_wire
 from stepladder.control.trial_status import condition
@@ -17,6 +17,7 @@ from stepladder.engine.groups import REMEMBERED, in_groups
 from stepladder.engine.observed import TrialView
 from stepladder.engine.ranking import full_training_steps, incumbent, spread
 from stepladder.engine.rounds import by_round
+from stepladder.engine.stalling import stalled
 
 COUNTED = {
     Outcome.COMPLETED: "succeeded",
@@ -155,7 +156,23 @@ def _rounds(spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterable[Roun
             trials=count(of_round),
             best=best_trial(incumbent(spec, of_round)),
             spread=spread(spec.objective.direction, of_round) if round_.repeats > 1 else None,
+            message=_ended_early(spec, round_, of_round),
         )
+
+
+def _ended_early(spec: TuningStudySpec, round_: Round, trials: Sequence[TrialView]) -> str:
+    """Why the round is over although it had trials left to start; empty if it is not, or had none."""
+    rule = round_.stop_when_no_improvement
+    if rule is None:
+        return ""
+    own = [trial for trial in trials if not trial.added]
+    over = len(own) < round_.proposals and all(trial.outcome not in (None, Outcome.STOPPED) for trial in own)
+    if not over or not stalled(rule, own, spec.objective.direction):
+        return ""
+    return (
+        f"ended after {len(own)} of {round_.proposals} trials: {rule.trials} in a row were no better than one before"
+        " them (stopWhenNoImprovement)"
+    )
 
 
 def _conditions(spec: TuningStudySpec | None, given: Circumstances) -> Iterable[tuple[ConditionType, Status, str, str]]:

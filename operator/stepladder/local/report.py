@@ -58,6 +58,7 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
             f"  checkpoint {best.checkpoint or 'none: trainer.checkpoints names no claim'}",
         ]
     found += [f"  {spread}" for spread in _spreads(end)]
+    found += [f"  round {r.name} {r.message}" for r in end.status.rounds if r.message]
     found += _fidelity(end)
     found += _sensitivities(end)
     found += _failures(end, layout)

@@ -7,6 +7,7 @@ import pytest
 
 from control.samples import NOW, study
 from stepladder.api.conditions import ConditionType, find
+from stepladder.api.rounds import NoImprovement
 from stepladder.api.study import TuningStudySpec, TuningStudyStatus
 from stepladder.api.trial import Desired, Observation, Outcome
 from stepladder.control.study_status import Circumstances, count, describe_study
@@ -131,3 +132,30 @@ def test_a_spec_made_invalid_in_the_middle_keeps_what_was_found() -> None:
     assert condition(broken, ConditionType.ACCEPTED) == ("False", "InvalidSpec")
     assert (broken.trained_steps, broken.start_time) == (30, running.start_time)
     assert condition(status(broken, generation=3), ConditionType.ACCEPTED) == ("True", "Valid")
+
+
+def done(number: int, value: float | None) -> TrialView:
+    best = None if value is None else Observation(step=90, value=value)
+    outcome = Outcome.STOPPED if value is None else Outcome.COMPLETED
+    return view(number, outcome=outcome, best=best, results={} if value is None else {90: value})
+
+
+@pytest.mark.parametrize(
+    ("trials", "message"),
+    [
+        ([done(0, 0.1), done(1, 0.2)], ""),  # one in vain
+        (
+            [done(0, 0.1), done(1, 0.2), done(2, 0.3)],
+            "ended after 3 of 9 trials: 2 in a row were no better than one before them (stopWhenNoImprovement)",
+        ),
+        ([done(0, 0.1), done(1, 0.2), done(2, 0.3), view(3)], ""),  # it may yet be the best
+        ([done(0, 0.1), done(1, 0.2), done(2, 0.3), done(3, None)], ""),  # the study ended it, and says so itself
+        ([done(n, 0.1 + n) for n in range(9)], ""),  # all that were planned
+    ],
+)
+def test_a_round_that_ended_for_want_of_improvement_says_so(trials: list[TrialView], message: str) -> None:
+    """Catches a round that stops at 3 of 9 trials, with nothing to tell why."""
+    round_ = SPEC.rounds[0].model_copy(update={"stop_when_no_improvement": NoImprovement(trials=2)})
+    spec = SPEC.model_copy(update={"rounds": (round_,)})
+    given = Circumstances(generation=1, now=NOW, plan=Plan(round="explore"), trials=trials)
+    assert [r.message for r in describe_study(spec, TuningStudyStatus(), given).rounds] == [message]
