@@ -3,11 +3,15 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from control.world import NAME, NAMESPACE, play, study
+from stepladder.api import names
 from stepladder.api.conditions import ConditionType
-from stepladder.control.store import STUDIES, Object
+from stepladder.control.store import STUDIES, TRIALS, Object
 from stepladder.local.store import MemoryStore
 
+MINE = {names.STUDY_LABEL: NAME}
 ROUND: dict[str, Any] = {"name": "explore", "trials": 4, "maxSteps": 9}
 
 
@@ -47,3 +51,30 @@ def test_it_waits_for_the_earlier_study_and_tries_its_best_first() -> None:
     values = [report.trials[f"study-{n}"]["parameters"]["x"] for n in range(4)]
     assert values[:2] == [0.25, 0.9]  # the simulated trainer likes 0.3 best
     assert values[2:] == [cold.trials[f"study-{n}"]["parameters"]["x"] for n in (2, 3)]  # its own numbers go on
+
+
+@pytest.mark.parametrize("algorithm", ["Random", "TPE"])
+def test_the_earlier_study_may_go_once_the_round_has_begun(algorithm: str) -> None:
+    """Catches a study that waits for ever for a study that was deleted, loses a trial with it, or plans one anew."""
+    degraded: list[str] = []
+    begun: dict[str, Any] = {}
+
+    async def meddle(store: MemoryStore) -> None:
+        await store.create(STUDIES, earlier())
+        while not begun:
+            await asyncio.sleep(0.5)
+            begun.update({t["metadata"]["name"]: t for t in (await store.list(TRIALS, NAMESPACE, MINE)).items})
+        await store.delete(STUDIES, NAMESPACE, "earlier")
+        await asyncio.sleep(20)
+        assert (await store.list(TRIALS, NAMESPACE, {names.STUDY_LABEL: "earlier"})).items == ()
+        status = (await store.get(STUDIES, NAMESPACE, NAME))["status"]
+        degraded.extend(c["message"] for c in status["conditions"] if c["type"] == ConditionType.DEGRADED)
+
+    manifest = warm()
+    manifest["spec"]["rounds"][0]["sampler"]["algorithm"] = algorithm
+    report = play(manifest, meddle=meddle)
+    assert list(begun) == ["study-0"]
+    assert (report.reason, degraded) == ("RoundsCompleted", [""])
+    assert [trial["outcome"] for trial in report.trials.values()] == ["Completed"] * 4
+    assert report.trained_steps == 3 * 9 + 4 * 9, "the earlier study's and its own, none of them twice"
+    assert report.trials["study-0"]["parameters"] == begun["study-0"]["spec"]["parameters"] == {"x": 0.25}
