@@ -24,7 +24,7 @@ CLAIM = {
 
 TRIALS = {
     "bring_your_own/study.yaml": 9,
-    "data-fraction.yaml": 9 + 9 + 3,
+    "data-fraction.yaml": 18 + 6,
     "digits.yaml": 49,
     "presets.yaml": 27,
     "proxy-model.yaml": 12 + 4,
@@ -52,6 +52,7 @@ TRIALS = {
     "pruners/successive-halving.yaml": 27,
 }
 STEPS = {  # of the plans that do not hang on results
+    "data-fraction.yaml": 18 * 90 + 6 * 270 + 2 * 540,
     "digits.yaml": 10_710,
     "samplers/grid.yaml": 25 * 270,
     "pruners/successive-halving.yaml": 27 * 30 + 9 * 60 + 3 * 180 + 1 * 540,
