@@ -23,7 +23,8 @@ def _without_waiting_for_the_disk(connection: Any, _: object) -> None:
         connection.execute("PRAGMA synchronous=OFF")
 
 
-ALGORITHMS = tuple(SamplerAlgorithm)
+ALGORITHMS = tuple(a for a in SamplerAlgorithm if a is not SamplerAlgorithm.AUTO)
+"""Those that propose: Auto is spelled out where a spec is read."""
 
 
 def parameters(*specs: Mapping[str, Any]) -> tuple[Parameter, ...]:

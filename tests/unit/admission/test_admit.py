@@ -109,7 +109,12 @@ def test_defaults_are_filled_to_any_depth() -> None:
     assert stored["parallelism"] == 2
     assert stored["failurePolicy"] == {"maxFailedTrials": 5, "maxRetries": 3, "pendingDeadlineSeconds": 3600}
     assert stored["rounds"][0]["pruner"]["bracketSizing"] == "Algorithm1"
-    assert stored["rounds"][1]["pruner"] == {"algorithm": "None", "reductionFactor": 3, "bracketSizing": "Algorithm1"}
+    assert stored["rounds"][1]["pruner"] == {
+        "algorithm": "None",
+        "reductionFactor": 3,
+        "bracketSizing": "Algorithm1",
+        "resource": "Steps",
+    }
     assert stored["parameters"][3]["role"] == "Nuisance"
 
 
