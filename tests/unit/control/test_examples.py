@@ -12,6 +12,7 @@ import pytest
 from control.world import NAME, NAMESPACE, Report, play
 from stepladder.control.store import CLAIMS, STUDIES, Object
 from stepladder.local.manifest import read
+from stepladder_trainer import hyperparameters
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ALL = sorted(str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*.yaml"))
@@ -101,6 +102,9 @@ def test_it_runs_to_its_end(place: str) -> None:
     assert report.best is not None
     assert 0.001 < report.best["parameters"]["learning_rate"] < 0.1
     assert report.trials_seen_twice == []
+    for trial in report.trials.values():
+        if "bring_your_own" not in place:
+            hyperparameters.read(trial["parameters"], {"model": "mlp"})  # raises where the trainer knows no such name
     outcomes = [trial["outcome"] for trial in report.trials.values()]
     if place.startswith("pruners/") and place != "pruners/none.yaml":
         assert "Pruned" in outcomes, "an example of pruning prunes"
