@@ -153,6 +153,17 @@ def test_a_record_that_is_not_what_was_proposed_wins(record: OptunaRecord) -> No
     assert [t.params for t in states(record, Record(POINT, CURVE, Outcome.COMPLETED))] == [POINT]
 
 
+def test_in_memory_what_was_trained_in_place_of_a_proposal_is_put_in_its_place() -> None:
+    # Would catch: a simulation, of which every proposal is replaced by the table's nearest, that makes its study anew
+    # each time: half of what it takes.
+    record = OptunaRecord(IN_MEMORY)
+    record.propose(history(space=FLAT), 0)
+    before = record.study(history(space=FLAT))
+    after = record.study(history([Record(POINT, CURVE, Outcome.COMPLETED)], space=FLAT))
+    assert [t.params for t in after.trials] == [POINT]
+    assert [t._trial_id for t in after.trials] == [t._trial_id for t in before.trials]  # noqa: SLF001
+
+
 def test_a_trial_that_was_deleted_after_it_ended_is_forgotten(record: OptunaRecord) -> None:
     records = [Record({"x": i / 10, "y": 0.0}, ((1, float(i)),), Outcome.COMPLETED) for i in range(3)]
     record.mirror(history(records, space=FLAT))

@@ -7,7 +7,7 @@ from operator import index as whole
 import optuna
 from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -91,6 +91,7 @@ class Mirror:
         self._space = Space(history.parameters)
         self._distributions = {name: axis.distribution for name, axis in self._space.axes.items()}
         self._storage = storage
+        self._overwrites = isinstance(storage, InMemoryStorage)  # a database takes a trial's parameter once
         self._name = history.name
         self._direction = _DIRECTIONS[history.direction]
         self._priors: Sequence[FrozenTrial] = ()
@@ -183,12 +184,15 @@ class Mirror:
             ):
                 raise Contradiction
             return True
-        if not known.parameters.items() <= wanted.items() or (known.infeasible and not end.infeasible):
+        if known.infeasible and not end.infeasible:
             raise Contradiction
-        for name in wanted.keys() - known.parameters.keys():  # an ask that a crash cut in two
+        mistaken = known.parameters.items() - wanted.items()  # another configuration was trained than was proposed
+        if mistaken and not (self._overwrites and known.parameters.keys() <= wanted.keys()):
+            raise Contradiction
+        for name, value in wanted.items() - known.parameters.items():  # those too that a crash kept from being asked
             axis = self._space.axes[name]
-            self._storage.set_trial_param(known.id, name, axis.internal(wanted[name]), axis.distribution)
-            known.parameters[name] = wanted[name]
+            self._storage.set_trial_param(known.id, name, axis.internal(value), axis.distribution)
+            known.parameters[name] = value
         for step, value in record.observations:
             if known.steps.get(step) != value:
                 # Not Trial.report: it would keep the first value of a step, and truncate a fractional one.
