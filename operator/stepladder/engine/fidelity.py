@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import StatisticsError, correlation
 
-from stepladder.api.study import PrunerAlgorithm, Round, TuningStudySpec
-from stepladder.engine.observed import TrialView
-from stepladder.engine.ranking import best_configurations
+from stepladder.api.study import Direction, PrunerAlgorithm, Round, TuningStudySpec
+from stepladder.engine.observed import TrialView, rank_key
+from stepladder.engine.ranking import Configuration, best_configurations
 from stepladder.engine.rounds import by_round
 from stepladder.engine.rungs import rung_steps
 
@@ -83,6 +83,15 @@ def _between_rounds(
         return
     direction = spec.objective.direction
     started_from = best_configurations(direction, source, round_.from_.best)  # by its number in the new round
-    then = {c.runs[0].configuration: c.value for c in best_configurations(direction, here, len(here))}
-    pairs = [(before.value, then[number]) for number, before in enumerate(started_from) if number in then]
+    before = _places(direction, started_from)
+    ended = best_configurations(direction, here, len(here))
+    then = dict(zip((c.runs[0].configuration for c in ended), _places(direction, ended), strict=True))
+    pairs = [(place, then[number]) for number, place in enumerate(before) if number in then]
     yield f"round {round_.from_.round}", f"round {round_.name}", pairs
+
+
+def _places(direction: Direction, configurations: Sequence[Configuration]) -> list[float]:
+    """By steps, then by value: one that was pruned early is worse than any that went further, whatever their values."""
+    standings = [(-c.step, rank_key(direction, c.value)) for c in configurations]
+    order = sorted(set(standings))
+    return [float(order.index(standing)) for standing in standings]

@@ -50,5 +50,21 @@ def test_rungs_and_linked_rounds_are_compared() -> None:
         ("small at 3 steps", "9 steps", 3),
         ("round small", "round large", 4),
     ]
-    # Of the four, the last got only as far as 9 steps, where its value was higher, as its rank was.
+    # Of the four, the last got only as far as 9 steps: it ranks last whatever its value was.
     assert [a.spearman for a in found] == pytest.approx([1, 1, -1])
+
+
+def test_what_was_pruned_is_ranked_behind_what_went_on() -> None:
+    """The dear round keeps the two that the cheap one ranked first, and prunes the others. Catches values at different
+    steps in one ranking: these curves rise, so that the best two have the highest values."""
+    cheap = {"name": "cheap", "trials": 9, "maxSteps": 9}
+    pruner = {"algorithm": "SuccessiveHalving", "minSteps": 9, "reductionFactor": 3}
+    dear = {"name": "dear", "from": {"round": "cheap", "best": 6}, "maxSteps": 27, "pruner": pruner}
+
+    def rises(trial: TrialView, step: int) -> float:
+        return trial.configuration / 100 + step / 10  # later values are worse, and their order is the same
+
+    simulator = Simulator(study(cheap, dear), rises)
+    simulator.run()
+    [between] = agreements(simulator.spec, simulator.observe().trials)
+    assert (between.low, between.high, between.pairs, between.spearman) == ("round cheap", "round dear", 6, 1)
