@@ -246,6 +246,7 @@ def finished(**best: Any) -> Snapshot:
         rounds=[
             {"name": "explore", "spread": {"trial": "t-0", "mean": 0.5, "standardDeviation": 0.1, "repeats": 3}},
             {"name": "other", "spread": {"trial": "t-1", "mean": 0.5, "standardDeviation": 0, "repeats": 1}},
+            {"name": "short", "message": "ended after 3 of 9 trials"},
         ],
     )
 
@@ -262,6 +263,7 @@ def test_the_report_has_the_best_configuration_its_error_its_checkpoint_and_what
         "2 trials: 1 completed, 1 pruned.",
         "Trained 120 steps; every trial to the end would have taken 180: 33% saved.",
         "mean 0.5, standard deviation 0.1 over 3 seeds",
+        "round short ended after 3 of 9 trials",
         "/home/me",
     ):
         assert expected in said
