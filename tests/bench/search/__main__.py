@@ -10,7 +10,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from bench.search import problems, report
+from bench.search import optuna_speed, problems, report
 from bench.search.contestants import CONTESTANTS
 from bench.search.problems import Problem
 from bench.search.results import Task
@@ -25,10 +25,12 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="two seeds, one table: see that everything works")
     parser.add_argument("--only", default="", metavar="REGEX", help="contestants whose name it matches")
-    parser.add_argument("--tables", default="", metavar="TEXT", help="tables whose name holds it")
+    parser.add_argument("--tables", default="", metavar="REGEX", help="tables whose name it matches")
+    parser.add_argument("--workers", type=int, choices=WORKERS, nargs="+", default=WORKERS)
     parser.add_argument("--synthetic", action="store_true", help="the TaskSet-like tables too; made where missing")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--report-only", action="store_true", help="write the page again from the results that exist")
+    parser.add_argument("--report-only", action="store_true", help="write tables and plots from the results there are")
+    parser.add_argument("--publish", action="store_true", help="write docs/search-results.json and docs/images too")
     return parser.parse_args(given)
 
 
@@ -36,12 +38,24 @@ def tasks(flags: argparse.Namespace) -> list[Task]:
     """What is to be run, cheap ones first."""
     tables: tuple[Problem, ...] = problems.recorded()
     if flags.synthetic:
-        from bench.search.synthetic import made
+        from bench.search.synthetic import make_all
 
-        tables += made()
-    tables = tuple(p for p in tables if flags.tables in p.name and p.file.exists())[: 1 if flags.quick else None]
+        make_all()
+        tables += problems.synthetic()
+    tables = tuple(p for p in tables if re.search(flags.tables, p.name))[: 1 if flags.quick else None]
     racing = [c for c in CONTESTANTS if re.search(flags.only, c.name, re.IGNORECASE)]
-    return [Task(p, c, w, 2 if flags.quick else flags.seeds) for c in racing for w in WORKERS for p in tables]
+    return [
+        Task(p, c, w, 2 if flags.quick else c.seeds(flags.seeds, w))
+        for c in racing
+        for w in flags.workers
+        for p in tables
+    ]
+
+
+def recorded(folder: Path) -> list[Task]:
+    """All of whom there may be results: a run of a few does not leave the others out of the report."""
+    tables = (*problems.recorded(), *problems.synthetic())
+    return [Task(p, c, w, 1) for p in tables for c in CONTESTANTS for w in WORKERS]
 
 
 def run(task: Task, folder: Path) -> str:
@@ -50,10 +64,10 @@ def run(task: Task, folder: Path) -> str:
     label = f"{task.problem.name}, {task.contestant.name}, {task.workers} workers"
     if task.known(folder):
         return f"{label}: known"
-    target = task.problem.target if task.workers > 1 else None
+    optuna_speed.up()
     try:
         with threadpool_limits(1):
-            studies = [task.contestant.run(task.problem, seed, task.workers, target) for seed in range(task.seeds)]
+            studies = [task.contestant.run(task.problem, seed, task.workers) for seed in range(task.seeds)]
     except Exception as error:  # noqa: BLE001  a mode that is not there, or a peer that is not installed
         return f"{label}: NOT RUN, {type(error).__name__}: {error}"
     task.save(folder, studies)
@@ -64,12 +78,18 @@ def run(task: Task, folder: Path) -> str:
 def main() -> None:
     """Race and report."""
     flags = arguments()
-    todo = tasks(flags)
+    folder = FOLDER / "quick" if flags.quick else FOLDER
     if not flags.report_only:
         with ProcessPoolExecutor(flags.jobs) as pool:
-            for done in as_completed([pool.submit(run, task, FOLDER) for task in todo]):
+            for done in as_completed([pool.submit(run, task, folder) for task in tasks(flags)]):
                 print(done.result(), flush=True)
-    report.write([found for task in todo if (found := task.known(FOLDER, any_code=flags.report_only))], FOLDER)
+    known = [(task, found) for task in recorded(folder) if (found := task.known(folder, any_code=True))]
+    for task, found in known:
+        if found["code"] != task.code:
+            print(f"of older code: {task.problem.name}, {task.contestant.name}, {task.workers} workers")
+    report.write([found for _, found in known], folder)
+    if flags.publish:
+        report.publish([found for _, found in known])
 
 
 if __name__ == "__main__":

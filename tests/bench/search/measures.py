@@ -22,6 +22,10 @@ class Row:
     cpu_seconds: float  # of a study with one worker, mean
     wall: float  # time to the target with 16 workers, in the time of a full run; median
     speedup: float  # time to the target of one worker over that of 16
+    whole_speedup: float  # the same of studies that go on to the budget or the end of the table; nan where they do not
+    idle: (
+        float  # slots times time, in full runs, that were free while there was a trial to start; the worst; nan: peers
+    )
 
 
 def rows(results: Iterable[Results], reference: str) -> list[Row]:
@@ -34,10 +38,8 @@ def rows(results: Iterable[Results], reference: str) -> list[Row]:
         one = by_workers.get(1)
         if one is None or (problem, reference) not in found:
             continue
-        runs, base = to_target(one), to_target(found[problem, reference][1])
-        wall = math.inf
-        if many := by_workers.get(16):
-            wall = statistics.median(met(many, study)[1] for study in many["studies"]) / many["horizon"]
+        runs, base, many = to_target(one), to_target(found[problem, reference][1]), by_workers.get(16)
+        wall = math.nan if many is None else time_to_target(many)
         made.append(
             Row(
                 problem=problem,
@@ -48,8 +50,33 @@ def rows(results: Iterable[Results], reference: str) -> list[Row]:
                 regret=statistics.median(_regret(one, study) for study in one["studies"]),
                 cpu_seconds=statistics.mean(study["cpu_seconds"] for study in one["studies"]),
                 wall=wall,
-                speedup=runs / wall if math.isfinite(wall) else math.nan,
+                speedup=runs / wall if math.isfinite(wall) and math.isfinite(runs) else math.nan,
+                whole_speedup=_whole_speedup(one, many),
+                idle=_idle([one] if many is None else [one, many]),
             )
+        )
+    return made
+
+
+def figures(results: Iterable[Results], reference: str) -> list[dict[str, object]]:
+    """For other programs: an object per problem, contestant and number of workers; None where the target is not met."""
+    found = {(r["problem"], r["contestant"], r["workers"]): r for r in results}
+    made: list[dict[str, object]] = []
+    for (problem, contestant, workers), result in found.items():
+        steps, horizon = to_target(result) * result["horizon"], result["horizon"]
+        base = found.get((problem, reference, workers))
+        ratio = math.nan if base is None else to_target(base) * horizon / steps
+        made.append(
+            {
+                "table": problem,
+                "contestant": contestant,
+                "workers": workers,
+                "seeds": len(result["studies"]),
+                "reached": sum(math.isfinite(met(result, study)[0]) for study in result["studies"]),
+                "medianSteps": _rounded(steps),
+                "medianTime": _rounded(time_to_target(result) * horizon),
+                "ratioToRandom": _rounded(ratio) if math.isfinite(steps) else None,
+            }
         )
     return made
 
@@ -57,6 +84,11 @@ def rows(results: Iterable[Results], reference: str) -> list[Row]:
 def to_target(result: Results) -> float:
     """Median steps to the target, in full runs."""
     return statistics.median(met(result, study)[0] for study in result["studies"]) / float(result["horizon"])
+
+
+def time_to_target(result: Results) -> float:
+    """Median time to the target, in that of a full run."""
+    return statistics.median(met(result, study)[1] for study in result["studies"]) / float(result["horizon"])
 
 
 def met(result: Results, study: Results) -> tuple[float, float]:
@@ -75,6 +107,22 @@ def best_so_far(result: Results, study: Results, grid: Sequence[float]) -> list[
             best = rest.pop(0)["best"]
         values.append(best)
     return values
+
+
+def _whole_speedup(one: Results, many: Results | None) -> float:
+    if many is None or not (one["whole"] and many["whole"]):
+        return math.nan
+    one_wall, many_wall = (statistics.median(study["trace"]["wall"] for study in r["studies"]) for r in (one, many))
+    return float(one_wall / many_wall)
+
+
+def _idle(results: Iterable[Results]) -> float:
+    idle = [study["idle"] / result["horizon"] for result in results if result["ours"] for study in result["studies"]]
+    return max(idle, default=math.nan)
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
 def _regret(result: Results, study: Results) -> float:

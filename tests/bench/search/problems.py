@@ -19,6 +19,7 @@ from stepladder.simulation.pool import Pool
 from stepladder.simulation.table import Entry, Table
 
 CURVES = Path(__file__).parent / "curves"
+SYNTHETIC = Path.home() / ".cache" / "stepladder" / "search-benchmark"
 FULL_RUNS = 40  # random search's best after so many is the target
 TARGET_SEEDS = 101
 
@@ -104,3 +105,9 @@ def lowest(curve: Curve) -> float:
 def recorded() -> tuple[Problem, ...]:
     """The tables that our own trainer has recorded."""
     return tuple(Problem(path.stem, path, path.with_suffix(".jsonl")) for path in sorted(CURVES.glob("*.yaml")))
+
+
+def synthetic() -> tuple[Problem, ...]:
+    """The larger tables that have been made, by `bench.search.synthetic`."""
+    studies = sorted(SYNTHETIC.glob("*.yaml"))
+    return tuple(Problem(f"adam8p_{path.stem}", path, path.with_suffix(".jsonl")) for path in studies)

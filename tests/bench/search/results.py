@@ -13,6 +13,7 @@ import stepladder
 from bench.search.contestants import Contestant, Study
 from bench.search.problems import Problem
 
+FORMAT = 2  # of the files, and of the rules by which they come about
 PACKAGES = ("ray", "syne-tune", "optuna", "hpbandster", "configspace", "numpy", "scikit-learn")
 
 
@@ -37,7 +38,7 @@ class Task:
         if not path.exists():
             return None
         found: dict[str, Any] = json.loads(path.read_text())
-        same = found.get("table") == self.table and len(found["studies"]) >= self.seeds
+        same = (found.get("format"), found.get("table")) == (FORMAT, self.table) and len(found["studies"]) >= self.seeds
         return found if same and (any_code or found["code"] == self.code) else None
 
     @property
@@ -57,12 +58,14 @@ class Task:
         path = self.path(folder)
         path.parent.mkdir(parents=True, exist_ok=True)
         written = {
+            "format": FORMAT,
             "table": self.table,
             "code": self.code,
             "problem": self.problem.name,
             "contestant": self.contestant.name,
             "ours": self.contestant.is_ours,
             "workers": self.workers,
+            "whole": self.contestant.whole(self.workers),
             "horizon": self.problem.horizon,
             "target": self.problem.target,
             "optimum": self.problem.optimum,

@@ -9,16 +9,14 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from bench.search.population import DRAWS, EVALUATIONS, Draws, Network, trained
-from bench.search.problems import Problem
+from bench.search.problems import SYNTHETIC
 from bench.search.toy_data import Data, data
 
-FOLDER = Path.home() / ".cache" / "stepladder" / "search-benchmark"
 BOUNDS = {
     "learning_rate": (1e-8, 10.0),
     "one_minus_beta1": (1e-4, 1.0),
@@ -45,26 +43,26 @@ TASKS: Mapping[str, tuple[str, Network]] = {
 }
 
 
-def made() -> tuple[Problem, ...]:
-    """All tables, those that are missing made first."""
-    return tuple(make(number, name) for number, name in enumerate(TASKS))
+def make_all() -> None:
+    """Make the tables that are missing."""
+    for number, name in enumerate(TASKS):
+        make(number, name)
 
 
-def make(number: int, name: str) -> Problem:
+def make(number: int, name: str) -> None:
     """One table and its study."""
-    problem = Problem(f"adam8p_{name}", FOLDER / f"{name}.yaml", FOLDER / f"{name}.jsonl")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    problem.study.write_text(json.dumps(study(name)))
-    if not problem.file.exists():
+    file = SYNTHETIC / f"{name}.jsonl"
+    SYNTHETIC.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
         source, network = TASKS[name]
         rng, began = np.random.default_rng(100 + number), time.process_time()
         torch.manual_seed(number)
         torch.set_num_threads(1)
         found: Data = data(source, rng)
         draws = drawn(rng)
-        problem.file.write_text(lines(draws, trained(found, network, draws, rng)))
-        print(f"{problem.file}: {time.process_time() - began:.0f} s of one core", flush=True)
-    return problem
+        file.write_text(lines(draws, trained(found, network, draws, rng)))
+        print(f"{file}: {time.process_time() - began:.0f} s of one core", flush=True)
+    file.with_suffix(".yaml").write_text(json.dumps(study(name)))  # last: a table is there when its study is
 
 
 def drawn(rng: np.random.Generator) -> Draws:
@@ -122,4 +120,4 @@ def _within(name: str, value: float) -> float:
 
 
 if __name__ == "__main__":
-    made()
+    make_all()

@@ -3,12 +3,16 @@
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from optuna.samplers._tpe import _truncnorm
 
+from bench.measured import BETWEEN
 from bench.search import __main__ as command
-from bench.search import measures, ours, report
+from bench.search import measures, optuna_speed, ours, report, tables
 from bench.search.contestants import CONTESTANTS, Contestant
 from bench.search.peers import at_random
 from bench.search.problems import Problem
@@ -139,9 +143,9 @@ def test_the_target_is_what_random_finds(problem: Problem) -> None:
 
 def test_our_random_search_trains_what_theirs_does(problem: Problem) -> None:
     # Would catch: our modes counted by another rule than the peers.
-    found = Contestant("Random", "Random+None").run(problem, seed=0, workers=1, target=None).trace
-    assert (found.trials, found.trained) == (3, 110)
-    assert min(i.best for i in found.improvements) == 0.3
+    found = Contestant("Random", "Random+None").run(problem, seed=0, workers=1)
+    assert (found.trace.trials, found.trace.trained, found.idle) == (3, 110, 0)
+    assert min(i.best for i in found.trace.improvements) == 0.3
 
 
 def test_our_modes_get_the_whole_table_and_the_budget(problem: Problem) -> None:
@@ -151,34 +155,97 @@ def test_our_modes_get_the_whole_table_and_the_budget(problem: Problem) -> None:
     assert (spec.rounds[0].pruner.algorithm, spec.objective.target) == ("ASHA", 0.5)
 
 
-def result(contestant: str, workers: int, *meetings: int | None) -> measures.Results:
-    """Studies that meet the target at these steps, or never."""
+def mode(sampler: str, pruner: str) -> str:
+    return f"{sampler}{BETWEEN}{pruner}"
+
+
+def result(contestant: str, workers: int, *meetings: int | None, whole: bool = True) -> measures.Results:
+    """Studies that meet the target at these steps, or never, and train 400."""
     studies = [
         {
             "seed": seed,
             "cpu_seconds": 1.0,
-            "trace": {"improvements": [] if at is None else [{"trained": at, "wall": at / workers, "best": 0.1}]},
+            "idle": 20.0 * seed,
+            "trace": {
+                "improvements": [] if at is None else [{"trained": at, "wall": at / workers, "best": 0.1}],
+                "trained": 400,
+                "wall": 400 / workers,
+            },
         }
         for seed, at in enumerate(meetings)
     ]
-    return {"problem": "p", "contestant": contestant, "ours": False, "workers": workers, "horizon": 10,
-            "target": 0.2, "optimum": 0.1, "studies": studies}  # fmt: skip
+    return {"problem": "p", "contestant": contestant, "ours": contestant == "a", "workers": workers, "horizon": 10,
+            "whole": whole, "target": 0.2, "optimum": 0.1, "studies": studies, "versions": {}}  # fmt: skip
+
+
+RANDOM = CONTESTANTS[0].name
+RACE = (
+    result(RANDOM, 1, 400, 400, 100),
+    result("a", 1, 40, 80, None),
+    result("a", 16, 80, 80, 80),
+    result("b", 1, None, None, 10),
+)
 
 
 def test_rows() -> None:
-    # Would catch: seeds that never meet the target left out of the median, ratios upside down.
-    found = measures.rows(
-        [result("random", 1, 400, 400, 100), result("a", 1, 40, 80, None), result("a", 16, 80, 80, 80),
-         result("b", 1, None, None, 10)],
-        "random",
-    )  # fmt: skip
-    _, a, b = found
+    # Would catch: seeds that never meet the target left out of the median, ratios upside down; speed-ups of studies
+    # that end at the target passed off as those of whole ones; slots that idle in one seed of many lost in a mean.
+    _, a, b = measures.rows(RACE, RANDOM)
     assert (a.runs_to_target, a.gain, a.reached, a.regret) == (8.0, 5.0, 2 / 3, 0.0)
-    assert (a.wall, a.speedup) == (0.5, 16.0)
+    assert (a.wall, a.speedup, a.whole_speedup, a.idle) == (0.5, 16.0, 16.0, 4.0)
     assert (b.runs_to_target, b.gain) == (math.inf, 0.0)
-    assert "| b | never | 0.00 | 33% |" in report.markdown(
-        [measures.Row(**{**b.__dict__, "contestant": CONTESTANTS[0].name})]
-    ).replace(CONTESTANTS[0].name, "b")
+    assert math.isnan(b.speedup)
+    assert math.isnan(b.idle)
+    _, ended = measures.rows([RACE[0], RACE[1], result("a", 16, 80, 80, 80, whole=False)], RANDOM)
+    assert math.isnan(ended.whole_speedup)
+
+
+def test_a_target_that_is_never_met_is_said_so() -> None:
+    _, _, b = measures.rows(RACE, RANDOM)
+    named = replace(b, contestant="Optuna Hyperband, TPE")
+    assert "| Optuna Hyperband, TPE | never (33%) | 0.00 | 1.00 |" in tables.overall([named])
+
+
+def test_a_mode_of_ours_that_is_slower_than_random_is_named() -> None:
+    # Would catch: peers accused, ten percent in the wrong direction, a target never met that counts as met at once.
+    _, a, _ = measures.rows(RACE, RANDOM)
+    gains = {mode("Random", "ASHA"): 0.95, mode("Random", "Median"): 0.9, mode("Random", "Hyperband"): 0.0}
+    rows = [replace(a, contestant=name, gain=gain) for name, gain in {**gains, "Ray Tune ASHA": 0.5}.items()]
+    assert [row.contestant for row in tables.worse_than_random(rows)] == list(gains)[1:]
+
+
+def test_figures_for_other_programs() -> None:
+    # Would catch: infinity written as JSON has it not; 16 workers compared with one; a median over who met the target.
+    found = measures.figures(RACE, RANDOM)
+    assert found[1] == {
+        "table": "p", "contestant": "a", "workers": 1, "seeds": 3, "reached": 2, "medianSteps": 80.0,
+        "medianTime": 80.0, "ratioToRandom": 5.0,
+    }  # fmt: skip
+    assert (found[2]["medianSteps"], found[2]["medianTime"], found[2]["ratioToRandom"]) == (80.0, 5.0, None)
+    assert (found[3]["medianSteps"], found[3]["ratioToRandom"]) == (None, None)
+
+
+def test_publishing_puts_the_tables_into_the_page(tmp_path: Path) -> None:
+    # Would catch: results added a second time, synthetic tables among the recorded ones.
+    page = tmp_path / "search-benchmark.md"
+    page.write_text("before\n<!-- results -->\nold\n<!-- end -->\nafter\n")
+    synthetic = {**RACE[0], "problem": "adam8p_x"}
+    for _ in range(2):
+        report.publish([*RACE, synthetic], tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n<!-- results -->\n\n### Recorded tables\n")
+    assert text.endswith("<!-- end -->\nafter\n")
+    assert (text.count("### Recorded"), text.count("### Synthetic"), text.count("old")) == (1, 1, 0)
+    found = json.loads((tmp_path / "search-results.json").read_text())
+    assert (len(found["rows"]), len(found["syntheticRows"]), found["conditions"]["seeds"]) == (4, 1, 3)
+
+
+def test_optunas_tpe_is_faster_and_no_other() -> None:
+    # Would catch: another function than the logarithm of the normal distribution in its place.
+    x = np.linspace(-40, 10, 101)
+    before = _truncnorm._log_ndtr(x)  # noqa: SLF001
+    optuna_speed.up()
+    assert _truncnorm._log_ndtr(x) == pytest.approx(before, rel=1e-12)  # noqa: SLF001
 
 
 def test_results_are_found_again_until_something_changes(problem: Problem, tmp_path: Path) -> None:
@@ -188,6 +255,19 @@ def test_results_are_found_again_until_something_changes(problem: Problem, tmp_p
     assert "known" in command.run(task, tmp_path / "out")
     problem.file.write_text(problem.file.read_text().replace("0.9", "0.95"))
     assert task.known(tmp_path / "out") is None
+
+
+def test_results_of_older_code_are_still_for_the_report(problem: Problem, tmp_path: Path) -> None:
+    # Would catch: a change to one sampler that empties the page of all others.
+    task = Task(problem, CONTESTANTS[0], 1, 1)
+    command.run(task, tmp_path)
+    path = task.path(tmp_path)
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps({**found, "code": "older"}))
+    assert task.known(tmp_path) is None
+    assert task.known(tmp_path, any_code=True)
+    path.write_text(json.dumps({**found, "format": 1}))
+    assert task.known(tmp_path, any_code=True) is None
 
 
 def test_a_contestant_that_cannot_run_is_named(problem: Problem, tmp_path: Path) -> None:
@@ -200,3 +280,20 @@ def test_quick_is_two_seeds_of_one_table() -> None:
     assert {task.seeds for task in todo} == {2}
     assert len({task.problem.name for task in todo}) == 1
     assert len(todo) == 2 * len(CONTESTANTS)
+
+
+def test_who_is_cheap_and_spreads_gets_more_seeds() -> None:
+    todo = command.tasks(command.arguments(["--seeds", "20", "--tables", "digits_mlp"]))
+    seeds = {(task.contestant.name, task.workers): task.seeds for task in todo}
+    assert [seeds[name, 1] for name in (RANDOM, mode("Random", "None"), mode("Random", "ASHA"))] == [200, 100, 20]
+    assert {count for (_, workers), count in seeds.items() if workers == 16} == {20}
+
+
+def test_whole_studies_are_those_that_are_cheap() -> None:
+    # Would catch: the Gaussian process sent on for hours after it has met the target.
+    whole = {(c.name, w) for c in CONTESTANTS for w in (1, 16) if c.whole(w)}
+    assert {(RANDOM, 1), (mode("Random", "ASHA"), 1), (mode("Random", "ASHA"), 16), (mode("TPE", "ASHA"), 1)} <= whole
+    assert (
+        not {(RANDOM, 16), (mode("TPE", "ASHA"), 16), (mode("GaussianProcess", "ASHA"), 1), (mode("Auto", "Auto"), 1)}
+        & whole
+    )
