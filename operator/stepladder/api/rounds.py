@@ -47,7 +47,7 @@ class Pruner(ApiModel):
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
             cel(
-                "self.algorithm == 'None' || has(self.minSteps)",
+                "self.algorithm in ['None', 'Auto'] || has(self.minSteps)",
                 "pruner.minSteps is missing: give the steps after which the first rung is judged",
             ),
             cel(
@@ -63,7 +63,10 @@ class Pruner(ApiModel):
     }
     algorithm: PrunerAlgorithm = PrunerAlgorithm.NONE
     min_steps: int | None = Field(
-        default=None, ge=1, le=MAX_STEPS, description="Steps before the first judgement: the lowest rung."
+        default=None,
+        ge=1,
+        le=MAX_STEPS,
+        description="Steps before the first judgement: the lowest rung. Auto has a default for it.",
     )
     reduction_factor: int = Field(default=3, ge=2, le=64, description="One in this many is promoted (eta).")
     bracket_sizing: BracketSizing = BracketSizing.ALGORITHM_1
@@ -119,12 +122,12 @@ class Round(ApiModel):
                 "pruner.minSteps must not exceed the round's maxSteps: lower it",
             ),
             cel(
-                "self.repeats == 1 || self.pruner.algorithm == 'None'",
+                "self.repeats == 1 || self.pruner.algorithm in ['None', 'Auto']",
                 "repeats above 1 are there to be compared, hence all trained to the end: set pruner.algorithm: None"
                 " or repeats: 1",
             ),
             cel(
-                "!has(self.stopWhenNoImprovement) || (self.pruner.algorithm == 'None' && self.repeats == 1)",
+                "!has(self.stopWhenNoImprovement) || (self.pruner.algorithm in ['None', 'Auto'] && self.repeats == 1)",
                 "stopWhenNoImprovement counts trials that were trained to the end, once: set pruner.algorithm: None and"
                 " repeats: 1, or remove it",
             ),

@@ -1,10 +1,13 @@
 """The specs of studies as models, each generation of them read once: a trial is reconciled far more often than that."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from stepladder.api.study import TuningStudySpec
 from stepladder.control.cache import Key, key_of
 from stepladder.control.store import STUDIES, Object
+from stepladder.engine.auto import Choices
+from stepladder.engine.reading import chosen
 from stepladder.engine.validation import examine
 
 
@@ -14,6 +17,7 @@ class Reading:
 
     spec: TuningStudySpec | None
     problem: tuple[str, str] | None = None  # reason and message
+    choices: Mapping[str, Choices] = field(default_factory=dict)  # what was left to Auto, by round
 
 
 class Specs:
@@ -39,4 +43,6 @@ class Specs:
 def read(study: Object) -> Reading:
     """Read and judge a study's spec."""
     spec, found = examine(study["spec"])
-    return Reading(spec, ("InvalidSpec", "; ".join(map(str, found))) if found else None)
+    if found or spec is None:
+        return Reading(spec, ("InvalidSpec", "; ".join(map(str, found))))
+    return Reading(spec, choices=chosen(study["spec"]))

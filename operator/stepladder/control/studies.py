@@ -21,6 +21,7 @@ from stepladder.control.trial_builder import build_trial, trial_name
 from stepladder.control.trial_view import TrialViews
 from stepladder.control.writes import Writer
 from stepladder.engine.actions import Action, Plan, Promote, SetDesired, Start, Stop
+from stepladder.engine.auto import Choices
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
 from stepladder.engine.ranking import incumbent
@@ -273,7 +274,7 @@ class StudyReconciler:
             return STATUS_EVERY_SECONDS - waited
         written = await self._writer.replace_status(key, new.wire(), base=study)
         self._last_write[key] = now
-        for happening in _happenings(old, new):
+        for happening in _happenings(old, new, self._specs.of(study).choices):
             await self._events.record(written, happening)
         if spec is not None and not old.conditions and not given.problem:
             for advice in warnings(spec):
@@ -297,14 +298,16 @@ def _standstill(seen: Observed) -> tuple[str, str] | None:
     return "NoTrialTrains", f"{active[0].name}: {active[0].trouble}"
 
 
-def _happenings(old: TuningStudyStatus, new: TuningStudyStatus) -> Iterator[Happening]:
-    """One Event per condition that has turned, and one per round that has ended early or begun."""
+def _happenings(old: TuningStudyStatus, new: TuningStudyStatus, choices: Mapping[str, Choices]) -> Iterator[Happening]:
+    """One Event per condition that has turned, per round that has ended early or begun, and of what Auto has chosen."""
     before_by_name = {round_.name: round_.message for round_ in old.rounds}
     for round_ in new.rounds:
         if round_.message and not before_by_name.get(round_.name):
             yield Happening("RoundEndedEarly", f"round {round_.name} has {round_.message}")
     if new.round and new.round != old.round:
         yield Happening("RoundStarted", f"round {new.round} has begun")
+        if new.round in choices:
+            yield Happening("AutoChose", f"round {new.round}: {choices[new.round]}")
     for condition in new.conditions:
         turn = (ConditionType(condition.type), condition.status)
         before = find(old.conditions, turn[0])

@@ -2,12 +2,14 @@
 
 from typing import Any, Final
 
-from stepladder.api.study import Parameter, PrunerAlgorithm, Role, Round, SamplerAlgorithm, TuningStudySpec
+from stepladder.api.study import Parameter, Role, Round, TuningStudySpec
 from stepladder.control.store import Invalid, Object
 from stepladder.engine import presets
+from stepladder.engine.auto import Choice, Choices
 from stepladder.engine.branches import MOST, Branch, Setting, settings_of
 from stepladder.engine.extents import extent
 from stepladder.engine.forecast import Forecast, forecast
+from stepladder.engine.reading import chosen
 from stepladder.engine.space import round_parameters, settings
 from stepladder.engine.validation import examine, warnings
 
@@ -25,7 +27,8 @@ def description(study: Object) -> dict[str, Any]:
         raise Invalid("; ".join(map(str, found)))
     origins = presets.origins(spec)
     described = [_parameter(p, origins.get(p.name)) for p in spec.parameters]
-    rounds = [_round(spec, round_) for round_ in spec.rounds]
+    choices = chosen(study["spec"])
+    rounds = [_round(spec, round_, choices.get(round_.name)) for round_ in spec.rounds]
     steps = [round_["steps"] for round_ in rounds]
     planned = [part["planned"] for part in steps]
     return {
@@ -58,16 +61,16 @@ def _parameter(parameter: Parameter, preset: str | None) -> dict[str, Any]:
     return told | {kind: values.wire(), "count": reach.values, "decades": reach.decades} | ends
 
 
-def _round(spec: TuningStudySpec, round_: Round) -> dict[str, Any]:
+def _round(spec: TuningStudySpec, round_: Round, choices: Choices | None) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": round_.name,
         "configurations": round_.from_.best if round_.from_ else round_.proposals,
         "repeats": round_.repeats,
         "maxSteps": round_.max_steps,
-        "pruner": _decided(round_.pruner.algorithm),
+        "pruner": _decided(round_.pruner.algorithm, choices.pruner if choices else None),
     }
     if round_.from_ is None:
-        told["sampler"] = _decided(round_.sampler.algorithm)
+        told["sampler"] = _decided(round_.sampler.algorithm, choices.sampler if choices else None)
         told["space"] = _space(spec, round_)
     else:
         told["from"] = round_.from_.wire()
@@ -80,11 +83,9 @@ def _round(spec: TuningStudySpec, round_: Round) -> dict[str, Any]:
     return told | {"ladders": climbs, "steps": {"planned": cost.planned, "worst": cost.worst, "full": cost.full}}
 
 
-def _decided(algorithm: SamplerAlgorithm | PrunerAlgorithm) -> dict[str, Any]:
-    """Who proposes or prunes. The one place that knows of Auto: what it would choose, and why, belongs here."""
-    if algorithm in (SamplerAlgorithm.AUTO, PrunerAlgorithm.AUTO):
-        return {"algorithm": algorithm, "reason": "chosen by the space and the trials when the round begins"}
-    return {"algorithm": algorithm}
+def _decided(algorithm: str, chosen: Choice[Any] | None) -> dict[str, Any]:
+    """Who proposes or prunes, and why where that was left to Auto."""
+    return {"algorithm": algorithm} | ({"chosenBy": "Auto", "reason": chosen.reason} if chosen else {})
 
 
 def _space(spec: TuningStudySpec, round_: Round) -> dict[str, Any]:

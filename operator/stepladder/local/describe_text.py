@@ -75,7 +75,7 @@ def _round(told: Told) -> Iterator[str]:
 
 
 def _decided(told: Told) -> str:
-    return f"{told['algorithm']} ({told['reason']})" if "reason" in told else str(told["algorithm"])
+    return f"{told['algorithm']} ({told['chosenBy']}: {told['reason']})" if "reason" in told else str(told["algorithm"])
 
 
 def _space(told: Told) -> Iterator[tuple[str, str]]:

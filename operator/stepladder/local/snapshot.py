@@ -11,7 +11,7 @@ from stepladder.api.trial import Outcome, TrialStatus
 from stepladder.control.store import Object
 from stepladder.control.study_status import planned_trials
 from stepladder.control.trial_view import trial_view
-from stepladder.engine import presets, space
+from stepladder.engine import reading, space
 from stepladder.engine.ladder import Ladder
 from stepladder.engine.observed import TrialView
 from stepladder.engine.ranking import full_training_steps, incumbent
@@ -118,7 +118,7 @@ def snapshot(study: Object, trials: Iterable[Object]) -> Snapshot:
     views = tuple(trial_view(trial) for trial in listed)
     return Snapshot(
         name=study["metadata"]["name"],
-        spec=presets.read(study["spec"]),
+        spec=reading.read(study["spec"]),
         status=TuningStudyStatus.model_validate(study.get("status") or {}),
         trials=views,
         done=Work(sum(t.get("status", {}).get("attemptCount", 0) for t in listed), sum(v.trained_steps for v in views)),

@@ -2,7 +2,7 @@
 
 from stepladder.control.gpus import gpus_of
 from stepladder.control.store import Invalid, Object
-from stepladder.engine import presets
+from stepladder.engine import reading
 from stepladder.simulation import curves
 from stepladder.simulation.conditions import Conditions
 from stepladder.simulation.limits import capped
@@ -26,7 +26,7 @@ def question(
     `manifest` is a TuningStudy that would be accepted; `gpus` are those of its template where they are None. Raises
     Refused for the curves, which come from `file`, and Invalid for a study that would never do anything.
     """
-    spec = presets.read(manifest["spec"])
+    spec = reading.read(manifest["spec"])
     if spec.suspend:
         raise Invalid("spec.suspend is true, so nothing would run: remove it")
     found = curves.read(file, text, spec.objective.metric, seconds_per_step)

@@ -116,3 +116,15 @@ def test_text() -> None:
         "",
         "Steps in all: 5,650, at worst 5,710, of 6,210 if all were trained to the end (91%)",
     ]
+
+
+def test_what_auto_has_chosen_is_told_with_its_reason() -> None:
+    auto = {"sampler": {"algorithm": "Auto"}, "pruner": {"algorithm": "Auto"}}
+    asked = told(BETA, rounds=[{"name": "explore", "trials": 27, "maxSteps": 81} | auto])
+    assert asked["rounds"][0]["sampler"] == {
+        "algorithm": "GaussianProcess",
+        "chosenBy": "Auto",
+        "reason": "most parameters are numbers, and 27 trials are few enough for it",
+    }
+    pruner = "ASHA (Auto: one in 3 goes on from 1 steps, and no slot waits for another)"
+    assert f"  pruner   {pruner}" in list(lines(asked))

@@ -1,4 +1,5 @@
-"""Search spaces by name: `spec.presets`, spelled out where a spec is read, so that nobody after that knows of them.
+"""Search spaces by name: `spec.presets`, spelled out where a spec is read (`engine.reading`), so that nobody after that
+knows of them.
 
 A preset is a module with `parameters(trials)`, a line in `PRESETS` and a name in `api.space.Preset`. `trials` is the
 study's budget as presets count it (see `budget`). Presets have no Scientific parameters: what is compared is the
@@ -7,7 +8,7 @@ user's question.
 
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any, Final
+from typing import Final
 
 from stepladder.api.study import Parameter, Preset, Role, TuningStudySpec
 from stepladder.engine.presets import adam8p, adam_by_budget, detection_models
@@ -17,11 +18,6 @@ PRESETS: Final[Mapping[Preset, Callable[[int], tuple[Parameter, ...]]]] = {
     Preset.ADAM_8P: adam8p.parameters,
     Preset.DETECTION_MODELS: detection_models.parameters,
 }
-
-
-def read(spec: Mapping[str, Any]) -> TuningStudySpec:
-    """A stored spec as everybody works with it: presets spelled out. Raises pydantic's ValidationError."""
-    return expanded(TuningStudySpec.model_validate(spec))
 
 
 def expanded(spec: TuningStudySpec) -> TuningStudySpec:

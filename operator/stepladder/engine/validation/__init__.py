@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from stepladder.api.study import TuningStudySpec
 from stepladder.engine import presets
+from stepladder.engine.reading import read
 from stepladder.engine.validation.advice import advice
 from stepladder.engine.validation.problem import Problem, unreadable
 from stepladder.engine.validation.rounds import round_problems
@@ -20,13 +21,13 @@ __all__ = ["Problem", "examine", "problems", "warnings"]
 
 
 def examine(spec: Mapping[str, Any]) -> tuple[TuningStudySpec | None, tuple[Problem, ...]]:
-    """The spec of a stored object with its presets spelled out, unless it cannot even be read, and everything that is
-    wrong with it."""
+    """The spec of a stored object with its presets and Auto spelled out, unless it cannot even be read, and everything
+    that is wrong with it."""
     try:
-        read = presets.read(spec)
+        found = read(spec)
     except ValidationError as error:
         return None, unreadable(error)
-    return read, problems(read)
+    return found, problems(found)
 
 
 def problems(spec: TuningStudySpec) -> tuple[Problem, ...]:
