@@ -29,6 +29,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, choices=WORKERS, nargs="+", default=WORKERS)
     parser.add_argument("--synthetic", action="store_true", help="the TaskSet-like tables too; made where missing")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--missing", action="store_true", help="leave results of older code as they are")
     parser.add_argument("--report-only", action="store_true", help="write tables and plots from the results there are")
     parser.add_argument("--publish", action="store_true", help="write docs/search-results.json and docs/images too")
     return parser.parse_args(given)
@@ -58,11 +59,11 @@ def recorded(folder: Path) -> list[Task]:
     return [Task(p, c, w, 1) for p in tables for c in CONTESTANTS for w in WORKERS]
 
 
-def run(task: Task, folder: Path) -> str:
-    """Race one contestant on one problem, unless its results are there. What happened, in a line."""
+def run(task: Task, folder: Path, *, any_code: bool = False) -> str:
+    """Race one contestant on one problem, unless its results are there, and of this code. What happened, in a line."""
     task = replace(task, problem=problems.shared(task.problem))
     label = f"{task.problem.name}, {task.contestant.name}, {task.workers} workers"
-    if task.known(folder):
+    if task.known(folder, any_code=any_code):
         return f"{label}: known"
     optuna_speed.up()
     try:
@@ -81,7 +82,7 @@ def main() -> None:
     folder = FOLDER / "quick" if flags.quick else FOLDER
     if not flags.report_only:
         with ProcessPoolExecutor(flags.jobs) as pool:
-            for done in as_completed([pool.submit(run, task, folder) for task in tasks(flags)]):
+            for done in as_completed([pool.submit(run, task, folder, any_code=flags.missing) for task in tasks(flags)]):
                 print(done.result(), flush=True)
     known = [(task, found) for task in recorded(folder) if (found := task.known(folder, any_code=True))]
     for task, found in known:

@@ -50,12 +50,12 @@ def _curves(problem: str, results: Sequence[Results], path: Path) -> None:
 
 
 def _panel(axes: Any, title: str, results: Sequence[Results]) -> None:
-    colours = pyplot.get_cmap("tab10")
-    places: dict[bool, int] = {True: 0, False: 0}
+    colours = {True: pyplot.get_cmap("tab10"), False: pyplot.get_cmap("Set2")}  # by whether it is ours
+    places = {True: 0, False: 0}
     for result in results:
         number = places[result["ours"]]
         places[result["ours"]] += 1
-        colour = "black" if result["contestant"] == REFERENCE else colours(number % 10)
+        colour = "black" if result["contestant"] == REFERENCE else colours[result["ours"]](number)
         grid = GRID if result["whole"] else [x for x in GRID if x <= _median_end(result)]
         curves = [best_so_far(result, study, grid) for study in result["studies"]]
         middle = [_drawn(statistics.median(curve[i] for curve in curves)) for i in range(len(grid))]

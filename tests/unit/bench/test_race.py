@@ -266,6 +266,7 @@ def test_results_of_older_code_are_still_for_the_report(problem: Problem, tmp_pa
     path.write_text(json.dumps({**found, "code": "older"}))
     assert task.known(tmp_path) is None
     assert task.known(tmp_path, any_code=True)
+    assert "known" in command.run(task, tmp_path, any_code=True)
     path.write_text(json.dumps({**found, "format": 1}))
     assert task.known(tmp_path, any_code=True) is None
 
