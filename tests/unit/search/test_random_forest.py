@@ -78,7 +78,7 @@ def test_of_a_pool_the_most_promising_is_chosen() -> None:
     assert OptunaRecord(IN_MEMORY).propose(told, 40) == pool[1]
 
 
-@pytest.mark.parametrize("algorithm", [FOREST, SamplerAlgorithm.GAUSSIAN_PROCESS])
+@pytest.mark.parametrize("algorithm", [FOREST, SamplerAlgorithm.GAUSSIAN_PROCESS, SamplerAlgorithm.TPE])
 def test_no_configuration_is_proposed_again_while_others_are_left(algorithm: SamplerAlgorithm) -> None:
     """The best of twelve would be had again and again."""
     space = parameters(

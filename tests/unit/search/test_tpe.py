@@ -1,15 +1,18 @@
 """TPE: Optuna's, started quasi-randomly, taught by infeasible trials, quiet about being experimental."""
 
 import numpy as np
+import optuna
 import pytest
+from optuna.samplers._tpe.sampler import _split_trials
 
 from contract.histories import FLAT, SPACE, history, parameters
 from search.problems import asking
-from stepladder.api.study import SamplerAlgorithm
+from stepladder.api.study import Direction, SamplerAlgorithm
 from stepladder.api.trial import Outcome
 from stepladder.search.evidence import STARTUP
 from stepladder.search.history import Record
 from stepladder.search.record import OptunaRecord
+from stepladder.search.samplers.tpe import MODELLED, thinned
 from stepladder.search.space import Space
 from stepladder.search.storage import IN_MEMORY
 
@@ -105,3 +108,24 @@ def test_scales_that_optuna_lacks_are_walked_as_they_were_asked_for() -> None:
     made = [record.propose(asking(records, TPE, space), number) for number in range(40, 60)]
     assert abs(np.median([axes["momentum"].uniform(m["momentum"]) for m in made]) - 0.9) < 0.2
     assert abs(np.median([axes["rate"].uniform(m["rate"]) for m in made]) - 0.2) < 0.2
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_of_too_many_trials_all_that_are_good_are_kept(direction: Direction) -> None:
+    """What is thinned out must be of those that TPE takes for bad, and say the same of where they lie."""
+    outcomes = (Outcome.PRUNED, Outcome.COMPLETED, Outcome.PRUNED, Outcome.INFEASIBLE, None)
+    draw = np.random.default_rng(0).random(1000).tolist()
+    records = [
+        Record({"x": x, "y": y}, ((1 + n % 3, draw[n]),) * (n % 5 < 3), outcomes[n % 5])
+        for n, (x, y) in enumerate(points(1000))
+        if n % 5 != 1 or n < 40
+    ]
+    study: optuna.Study = OptunaRecord(IN_MEMORY).study(history(records, TPE, FLAT, direction=direction))
+    trials = study.get_trials(deepcopy=False)
+    kept = thinned(trials, MODELLED, maximize=direction is Direction.MAXIMIZE)
+    good = [[t.number for t in _split_trials(study, some, 25)[0]] for some in (trials, kept)]
+    assert good[0] == good[1]
+    assert len([t for t in kept if t.state.is_finished()]) == MODELLED
+    assert [t.number for t in kept] == sorted(t.number for t in kept)
+    infeasible = [np.mean([bool(t.constraints) for t in some if t.state.is_finished()]) for some in (trials, kept)]
+    assert infeasible[1] == pytest.approx(infeasible[0], abs=0.05)
