@@ -5,7 +5,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from stepladder.search.axis import Floats
 
-TREES = 24
+TREES = 16
 
 
 class Forest:
