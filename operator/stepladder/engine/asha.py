@@ -15,8 +15,14 @@ def moves(ladder: Ladder, trials: Sequence[TrialView], direction: Direction) -> 
     When nothing is left to start or to wait for, the paper's rule may leave the top rung empty: the best of the
     highest rung then goes on, until one run has reached the top or none is left. After that the others are pruned.
     """
+    return climb(ladder, trials, direction, [0] * (len(ladder.rungs) - 1))
+
+
+def climb(ladder: Ladder, trials: Sequence[TrialView], direction: Direction, least: Sequence[int]) -> Moves:
+    """The same, where of each rung below the top, ascending, so many of the best go on at `least`."""
     downwards = tuple(reversed(tuple(pairwise(ladder.rungs))))
-    next_up = climbers(trials, tuple(rung for rung, _ in downwards), direction, ladder.reduction_factor)
+    lower = tuple(rung for rung, _ in downwards)
+    next_up = climbers(trials, lower, direction, ladder.reduction_factor, least[::-1])
     promotions = tuple(
         Promotion(trial, above) for (_, above), best in zip(downwards, next_up, strict=True) for trial in best
     )

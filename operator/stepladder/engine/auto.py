@@ -24,6 +24,8 @@ MANY = 1000
 RUNGS = 4
 """Rungs below the top one, where the lowest is not given."""
 
+MODELLING = frozenset({SamplerAlgorithm.GAUSSIAN_PROCESS, SamplerAlgorithm.RANDOM_FOREST, SamplerAlgorithm.TPE})
+
 Algorithm = TypeVar("Algorithm", SamplerAlgorithm, PrunerAlgorithm)
 
 
@@ -112,7 +114,18 @@ def chosen_pruner(spec: TuningStudySpec, round_: Round) -> Choice[PrunerAlgorith
         return Choice(PrunerAlgorithm.NONE, f"{round_.max_steps} steps leave no room for a rung above {lowest}")
     if trials < factor:
         return Choice(PrunerAlgorithm.NONE, f"of {trials} trials none would be one in {factor}")
+    if _models(spec, round_):
+        return Choice(
+            PrunerAlgorithm.FREEZE_THAW,
+            f"the sampler learns from runs that are cut short, and after many of {lowest} steps few need go on",
+        )
     return Choice(PrunerAlgorithm.ASHA, f"one in {factor} goes on from {lowest} steps, and no slot waits for another")
+
+
+def _models(spec: TuningStudySpec, round_: Round) -> bool:
+    """Whether the round's sampler, be it Auto's own choice, models what trials have come to on their way."""
+    sampler = round_.sampler.algorithm
+    return (chosen_sampler(spec, round_).algorithm if sampler is SamplerAlgorithm.AUTO else sampler) in MODELLING
 
 
 def min_steps(round_: Round) -> int:

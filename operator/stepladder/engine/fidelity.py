@@ -10,12 +10,17 @@ from statistics import StatisticsError, correlation
 
 from stepladder.api.study import Direction, PrunerAlgorithm, Round, TuningStudySpec
 from stepladder.engine.observed import TrialView, rank_key
+from stepladder.engine.pruners import POLICIES
 from stepladder.engine.ranking import Configuration, best_configurations
 from stepladder.engine.rounds import by_round
-from stepladder.engine.rungs import rung_steps
 
 FEWEST: int = 3  # pairs, below which a rank correlation is 1 or -1
-LADDERS = (PrunerAlgorithm.SUCCESSIVE_HALVING, PrunerAlgorithm.HYPERBAND, PrunerAlgorithm.ASHA)
+LADDERS = (
+    PrunerAlgorithm.SUCCESSIVE_HALVING,
+    PrunerAlgorithm.HYPERBAND,
+    PrunerAlgorithm.ASHA,
+    PrunerAlgorithm.FREEZE_THAW,
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ def _between_rungs(round_: Round, trials: Sequence[TrialView]) -> Iterator[tuple
     pruner = round_.pruner
     if pruner.algorithm not in LADDERS or pruner.min_steps is None:
         return
-    for low, high in pairwise(rung_steps(round_.max_steps, pruner.min_steps, pruner.reduction_factor)):
+    rungs = sorted({rung for ladder in POLICIES[pruner.algorithm].split(round_, len(trials)) for rung in ladder.rungs})
+    for low, high in pairwise(rungs):
         pairs = [(t.results[low], t.results[high]) for t in trials if low in t.results and high in t.results]
         yield f"{round_.name} at {low:,} steps", f"{high:,} steps", pairs
 

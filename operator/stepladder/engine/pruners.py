@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from stepladder.api.study import PrunerAlgorithm, Round
-from stepladder.engine import asha, hyperband, learning_curve, median, straight, successive_halving
+from stepladder.engine import asha, freeze_thaw, hyperband, learning_curve, median, straight, successive_halving
 from stepladder.engine.ladder import Policy
 
 POLICIES: Final[Mapping[PrunerAlgorithm, Policy]] = {
@@ -13,6 +13,7 @@ POLICIES: Final[Mapping[PrunerAlgorithm, Policy]] = {
     PrunerAlgorithm.HYPERBAND: Policy(hyperband.split, successive_halving.moves),
     PrunerAlgorithm.ASHA: Policy(successive_halving.split, asha.moves),
     PrunerAlgorithm.MEDIAN: Policy(median.split, median.moves, every_evaluation=True),
+    PrunerAlgorithm.FREEZE_THAW: Policy(freeze_thaw.split, freeze_thaw.moves),
     PrunerAlgorithm.LEARNING_CURVE: Policy(learning_curve.split, learning_curve.moves, every_evaluation=True),
 }
 

@@ -17,3 +17,20 @@ def rung_steps(max_steps: int, min_steps: int, reduction_factor: int) -> tuple[i
         rungs.append(steps)
         steps //= reduction_factor
     return tuple(reversed(rungs))
+
+
+def rungs_upwards(max_steps: int, min_steps: int, reduction_factor: int) -> tuple[int, ...]:
+    """The rungs of a ladder in steps, ascending: `min_steps * reduction_factor**k` below `max_steps`, and `max_steps`.
+
+    The lowest is `min_steps` exactly, so that all rungs but the top one are where a trainer that evaluates every
+    `min_steps` does so. One that would be within a third of the top is left out.
+
+    Raises ValueError if no ladder can be built so.
+    """
+    rung_steps(max_steps, min_steps, reduction_factor)
+    rungs = []
+    steps = min_steps
+    while 3 * steps <= 2 * max_steps:
+        rungs.append(steps)
+        steps *= reduction_factor
+    return (*rungs, max_steps)

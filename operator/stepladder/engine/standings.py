@@ -24,17 +24,21 @@ class _Standing:
 
 
 def climbers(
-    trials: Sequence[TrialView], rungs: tuple[int, ...], direction: Direction, eta: int
+    trials: Sequence[TrialView], rungs: tuple[int, ...], direction: Direction, eta: int, least: Sequence[int] = ()
 ) -> list[list[TrialView]]:
-    """For each of `rungs`, those of the best `results // eta` there that have not been promoted from it, best first."""
+    """For each of `rungs`, those of the best `results // eta` there that have not been promoted from it, best first.
+
+    `least`: how many of the best they are at least, for each of `rungs`; none if not given.
+    """
     standings = [_standings(group, rungs, direction) for group in in_groups(trials)]
-    return [list(_climbers(at_rung, eta)) for at_rung in zip(*standings, strict=True)]
+    at_rungs = zip(zip(*standings, strict=True), least or [0] * len(rungs), strict=bool(trials))
+    return [list(_climbers(at_rung, eta, floor)) for at_rung, floor in at_rungs]
 
 
-def _climbers(standings: Sequence[_Standing], eta: int) -> Iterator[TrialView]:
+def _climbers(standings: Sequence[_Standing], eta: int, floor: int) -> Iterator[TrialView]:
     waiting = [standing.waiting for standing in standings if standing.waiting]
     passed = [standing.passed for standing in standings if standing.passed]
-    kept = (sum(map(len, waiting)) + sum(map(len, passed))) // eta
+    kept = max(floor, (sum(map(len, waiting)) + sum(map(len, passed))) // eta)
     first = min([there[0][0] for there in waiting], default=None)
     # Mostly the best have been promoted already: then the others need not even be merged.
     if first is None or sum([bisect_left(places, first) for places in passed]) >= kept:

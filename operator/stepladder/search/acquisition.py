@@ -1,4 +1,4 @@
-"""Expected improvement, for minimisation."""
+"""What a model promises of a point, more is better, for minimisation."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +24,15 @@ def log_expected_improvement(mean: ArrayLike, deviation: ArrayLike, best: float)
     deviation = np.asarray(deviation, dtype=np.float64)
     z = (best - np.asarray(mean, dtype=np.float64)) / deviation
     return np.asarray(np.log(deviation) + _log_h(z))
+
+
+def optimism(mean: ArrayLike, deviation: ArrayLike) -> Floats:
+    """Minus the lower confidence bound, one deviation below the mean (Cox & John 1992; Srinivas et al., 0912.3995).
+
+    For values that are ranks. The promised best there is a place in an order, of which an improvement has no size; and
+    many good ones for the higher rungs to choose from are worth more than the boldest guess.
+    """
+    return np.asarray(deviation, dtype=np.float64) - np.asarray(mean, dtype=np.float64)
 
 
 def _log_h(z: Floats) -> Floats:

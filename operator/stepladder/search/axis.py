@@ -7,6 +7,7 @@ model in the coordinates of the distribution: one that builds on them has to han
 or it walks `LogOneMinus` linearly and takes a bell curve for a plain range.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -89,16 +90,20 @@ class Axis:
         return (numbers - d.low) / (d.high - d.low)
 
     def uniform(self, value: Scalar) -> float:
-        """A uniform number that stands for `value`: the middle of its share."""
+        """A uniform number that stands for `value`."""
+        return float(self.uniforms([value])[0])
+
+    def uniforms(self, values: Sequence[Scalar]) -> Floats:
+        """Uniform numbers that stand for `values`: each the middle of its share."""
         if self.choices is not None:
-            return (self.internal(value) + 0.5) / len(self.choices)
-        d, number = self.numeric, float(value)
+            return (np.array([self.internal(value) for value in values], dtype=np.float64) + 0.5) / len(self.choices)
+        d, numbers = self.numeric, np.array(values, dtype=np.float64)
         if d.log and isinstance(d, IntDistribution):
-            return float(np.log(number / (d.low - 0.5)) / np.log((d.high + 0.5) / (d.low - 0.5)))
+            return np.asarray(np.log(numbers / (d.low - 0.5)) / np.log((d.high + 0.5) / (d.low - 0.5)))
         if self._curve is not None:
-            return float(self._curve.uniform(number))
+            return self._curve.uniform(numbers)
         assert d.step is not None  # noqa: S101  for the type checker: what has no step is a curve
-        return ((number - d.low) / d.step + 0.5) / _values(d.low, d.high, d.step)
+        return np.asarray(((numbers - d.low) / d.step + 0.5) / _values(d.low, d.high, d.step))
 
     def internal(self, value: Scalar) -> float:
         """The number by which Optuna stores `value`."""

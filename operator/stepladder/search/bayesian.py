@@ -41,6 +41,7 @@ class BayesianSampler(BaseSampler):
         self._startup = request.settings.startup_trials or STARTUP
         self._random_seed = derive(request.seed, request.index)
         self._candidates = request.candidates
+        self._rungs = request.rungs
         self._start = QuasiRandomSampler(request.space, request.seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -51,7 +52,7 @@ class BayesianSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Scalar]:
         """The proposal, or nothing while the trials are too few."""
-        evidence = gather(earlier(study, trial), self._encoding, maximize=maximizes(study))
+        evidence = gather(earlier(study, trial), self._encoding, maximize=maximizes(study), rungs=self._rungs)
         if len(evidence.values) < 2 or len(evidence.values) + len(evidence.infeasible) < self._startup:
             return {}
         # One thread: the models are small, others need the cores, and how a sum is shared out changes its last bits.
@@ -67,9 +68,8 @@ class BayesianSampler(BaseSampler):
     def _best(self, evidence: Evidence, acquisition: Acquisition) -> dict[str, Scalar]:
         encode = self._encoding.encode
         if self._candidates:
-            offered = [self._space.recorded(candidate) for candidate in self._candidates]
-            points = encode(np.array([self._encoding.uniforms(each) for each in offered]))
-            return offered[np.argmax(acquisition(points))]
+            promises = acquisition(encode(self._encoding.uniforms(self._candidates)))
+            return dict(self._candidates[np.argmax(promises)])
         pool = self._pool(evidence, lambda uniforms: acquisition(encode(uniforms)))
         tried = {row.tobytes() for row in encode(np.vstack([evidence.points, evidence.infeasible, evidence.pending]))}
         for uniforms, row in zip(pool, encode(pool), strict=True):

@@ -1,6 +1,6 @@
 """Configurations as points for a surrogate model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +56,13 @@ class Encoding:
                 blocks.append(np.where(active[axis.name], place, _NOWHERE)[:, None])
         return np.concatenate(blocks, axis=1)
 
-    def uniforms(self, configuration: Mapping[str, Scalar]) -> Floats:
-        """A point that stands for a configuration."""
-        return np.array(
-            [axis.uniform(configuration[axis.name]) if axis.name in configuration else _NOWHERE for axis in self._axes]
-        )
+    def uniforms(self, configurations: Sequence[Mapping[str, Scalar]]) -> Floats:
+        """(n, dimensions): points that stand for n configurations."""
+        points = np.full((len(configurations), self.dimensions), _NOWHERE)
+        for j, axis in enumerate(self._axes):
+            there = [i for i, configuration in enumerate(configurations) if axis.name in configuration]
+            points[there, j] = axis.uniforms([configurations[i][axis.name] for i in there])
+        return points
 
     def point(self, configuration: Mapping[str, Scalar]) -> Floats:
         """(columns,): where `encode` puts a configuration. Ten times as fast for a single one."""

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from optuna import Study
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from stepladder.search.axis import Floats
 from stepladder.search.encoding import Encoding
@@ -27,6 +29,7 @@ class Evidence:
     values: Floats  # to be minimised
     infeasible: Floats
     pending: Floats
+    ordinal: bool = False  # values say no more than who is ahead of whom
 
 
 @dataclass(frozen=True)
@@ -82,26 +85,50 @@ def standings(trials: Sequence[FrozenTrial], *, maximize: bool) -> dict[int, Sta
     return known
 
 
-def gather(trials: Sequence[FrozenTrial], encoding: Encoding, *, maximize: bool) -> Evidence:
-    """Sort trials by what they teach, as `standings` has it.
+def gather(trials: Sequence[FrozenTrial], encoding: Encoding, *, maximize: bool, rungs: Sequence[int] = ()) -> Evidence:
+    """Sort trials by what they teach.
+
+    Where all are trained to one end, values are as `standings` has them. Where they climb `rungs`, objectives at
+    different heights do not compare, and a low one says little of how much better a trial is than another: then only
+    the order counts, as `climbed` has it, and values are the normal scores of it (Blom 1958).
 
     A failed trial is pending for ever: it says nothing, but there is no use in proposing it again.
     """
-    known = standings(trials, maximize=maximize)
-    points, values, infeasible, pending = [], [], [], []
+    ordinal = len(rungs) > 1
+    known = climbed(trials, rungs, maximize=maximize) if ordinal else standings(trials, maximize=maximize)
+    told = [trial for trial in trials if trial.params]
+    points = encoding.uniforms([trial.params for trial in told])
+    found = [known.get(trial.number) for trial in told]
+    feasible = [standing for standing in found if standing is not None and standing.feasible]
+    return Evidence(
+        points=points[[standing is not None and standing.feasible for standing in found]],
+        values=_scores(feasible) if ordinal else np.array([standing.value for standing in feasible]),
+        infeasible=points[[standing is not None and not standing.feasible for standing in found]],
+        pending=points[[standing is None for standing in found]],
+        ordinal=ordinal,
+    )
+
+
+def climbed(trials: Sequence[FrozenTrial], rungs: Sequence[int], *, maximize: bool) -> dict[int, Standing]:
+    """How far each trial has climbed, by number, and its value there; one below the lowest rung is not yet known."""
+    sign = -1.0 if maximize else 1.0
+    known: dict[int, Standing] = {}
     for trial in trials:
-        if not trial.params:
-            continue
-        point, standing = encoding.uniforms(trial.params), known.get(trial.number)
-        if standing is None:
-            pending.append(point)
-        elif not standing.feasible:
-            infeasible.append(point)
-        else:
-            points.append(point)
-            values.append(standing.value)
-    rows = [np.array(rows).reshape(-1, encoding.dimensions) for rows in (points, infeasible, pending)]
-    return Evidence(rows[0], np.array(values), rows[1], rows[2])
+        curve = _curve(trial)
+        height = max((rung for rung in rungs if curve and rung <= max(curve)), default=None)
+        if trial.constraints:
+            known[trial.number] = INFEASIBLE
+        elif height is not None:
+            step = max((s for s in curve if s <= height), default=min(curve))
+            known[trial.number] = Standing(height, sign * curve[step])
+    return known
+
+
+def _scores(found: Sequence[Standing]) -> Floats:
+    """Normal scores of the ranks, best lowest, ties by their mean rank."""
+    places = {standing.rank: place for place, standing in enumerate(sorted(set(found), key=lambda s: s.rank))}
+    ranks = rankdata([places[standing.rank] for standing in found])
+    return np.asarray(ndtri((ranks - 0.375) / (len(found) + 0.25)))
 
 
 def tame(values: Floats) -> Floats:

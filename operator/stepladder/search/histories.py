@@ -11,6 +11,7 @@ from stepladder.api.trial import Outcome
 from stepladder.engine.actions import Ask
 from stepladder.engine.groups import REMEMBERED, in_groups
 from stepladder.engine.observed import TrialView
+from stepladder.engine.rounds import layout
 from stepladder.engine.space import same, setting_parameters, settings
 from stepladder.search.history import History, Record
 
@@ -47,12 +48,18 @@ def history(study: str, spec: TuningStudySpec, round_: Round, setting: int, tria
         parameters=setting_parameters(spec, round_, setting),
         sampler=round_.sampler,
         planned=len(range(setting, round_.proposals, count)),
-        horizon=round_.max_steps,
+        rungs=_rungs(round_, count),
         seed=spec.seed,
         salt=f"{round_.name}/{setting}",
         priors=_added(round_, settings(spec, round_)[setting], trials),
         records=tuple(records.get(configuration, DELETED) for configuration in range(setting, last + 1, count)),
     )
+
+
+@lru_cache(maxsize=64)
+def _rungs(round_: Round, settings: int) -> tuple[int, ...]:
+    ladders = layout(round_, settings, round_.proposals).ladders
+    return tuple(sorted({rung for ladder in ladders for rung in ladder.rungs}))
 
 
 def _added(round_: Round, setting: Mapping[str, Scalar], trials: Sequence[TrialView]) -> tuple[Record, ...]:

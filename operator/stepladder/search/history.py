@@ -28,7 +28,7 @@ class History:
     seed: int
     records: tuple[Record, ...] = ()
     planned: int = 0  # how many configurations will be proposed in all
-    horizon: int = 0  # steps of a full run; 0 where nothing is known of steps
+    rungs: tuple[int, ...] = ()  # steps at which trials are judged, ascending; the last is a full run's
     salt: str = ""  # `round/setting`: parts the rounds' proposals; unlike `name` the same in every run of a manifest
     first: tuple[Mapping[str, Scalar], ...] = ()  # to be proposed before the sampler's own, as far as they say
     priors: tuple[Record, ...] = ()  # what is known besides: trials that people added, and those of earlier studies

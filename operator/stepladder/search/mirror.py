@@ -119,7 +119,7 @@ class Mirror:
             index=index,
             settings=history.sampler,
             planned=history.planned,
-            horizon=history.horizon,
+            rungs=history.rungs,
             candidates=history.candidates,
             first=history.first,
         )

@@ -18,16 +18,16 @@ class Pool:
     def __init__(self, parameters: Sequence[Parameter], entries: Sequence[Entry]) -> None:
         self._entries = dict(enumerate(entries))
         self._places = {key(entry.parameters): place for place, entry in self._entries.items()}
-        self._parameters = {place: entry.parameters for place, entry in self._entries.items()}
         space = Space(parameters)
+        self._candidates = {place: space.recorded(entry.parameters) for place, entry in self._entries.items()}
         self._encoding = Encoding(space) if space.axes else None
         self._points = np.stack([self._encode(entry.parameters) for entry in entries])
         self._used = np.zeros(len(entries), dtype=bool)
 
     @property
     def candidates(self) -> tuple[Mapping[str, Scalar], ...]:
-        """The configurations that are left, in the table's order."""
-        return tuple(self._parameters.values())
+        """The tuned parts of the configurations that are left, in the table's order."""
+        return tuple(self._candidates.values())
 
     def take(self, proposal: Mapping[str, Scalar]) -> Entry:
         """The entry that stands in for a proposal: itself if it is there, else the nearest that is left.
@@ -41,7 +41,7 @@ class Pool:
             distances = np.square(self._points - self._encode(proposal)).sum(axis=1)
             place = int(np.argmin(np.where(self._used, np.inf, distances)))
         self._used[place] = True
-        del self._parameters[place]
+        del self._candidates[place]
         return self._entries.pop(place)
 
     def _encode(self, configuration: Mapping[str, Scalar]) -> Floats:

@@ -78,10 +78,12 @@ def test_a_grid_has_no_place_for_earlier_studies() -> None:
 @pytest.mark.parametrize(
     ("round_", "algorithm", "min_steps"),
     [
-        ({"maxSteps": 810}, "ASHA", 10),
-        ({"maxSteps": 50}, "ASHA", 1),
-        ({"maxSteps": 810, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "ASHA", 30),
-        ({"maxSteps": 800, "pruner": {"algorithm": "Auto", "reductionFactor": 2}}, "ASHA", 50),
+        ({"maxSteps": 810}, "FreezeThaw", 10),
+        ({"maxSteps": 50}, "FreezeThaw", 1),
+        ({"maxSteps": 810, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "FreezeThaw", 30),
+        ({"maxSteps": 800, "pruner": {"algorithm": "Auto", "reductionFactor": 2}}, "FreezeThaw", 50),
+        ({"maxSteps": 810, "sampler": {"algorithm": "Random"}}, "ASHA", 10),
+        ({"maxSteps": 810, "trials": 9}, "ASHA", 10),  # too few for a model
         ({"maxSteps": 59, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "None", 30),
         ({"maxSteps": 1}, "None", None),
         ({"maxSteps": 810, "trials": 2}, "None", None),

@@ -21,7 +21,7 @@ MOMENTS = 4_000  # far more than any study drawn here needs
 
 @st.composite
 def pruners(draw: st.DrawFn, max_steps: int) -> dict[str, Any]:
-    algorithm = draw(st.sampled_from(["None", "SuccessiveHalving", "Hyperband", "ASHA"]))
+    algorithm = draw(st.sampled_from(["None", "SuccessiveHalving", "Hyperband", "ASHA", "FreezeThaw"]))
     return {
         "algorithm": algorithm,
         "minSteps": draw(st.integers(1, max_steps)),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stepladder.api.study import BracketSizing, Round
 from stepladder.engine.hyperband import brackets, split
 from stepladder.engine.rounds import layout
-from stepladder.engine.rungs import rung_steps
+from stepladder.engine.rungs import rung_steps, rungs_upwards
 
 
 def hyperband(max_steps: int, min_steps: int, eta: int, sizing: BracketSizing = BracketSizing.ALGORITHM_1) -> Round:
@@ -33,6 +33,23 @@ def test_rungs_are_whole_divisions_of_the_top(
 ) -> None:
     """Catches floating logarithms, a rung below minSteps, and a top that is not maxSteps."""
     assert rung_steps(max_steps, min_steps, eta) == expected
+
+
+@pytest.mark.parametrize(
+    ("max_steps", "min_steps", "eta", "expected"),
+    [
+        (50, 1, 3, (1, 3, 9, 27, 50)),
+        (10_000, 200, 3, (200, 600, 1800, 5400, 10_000)),  # all but the top where a trainer evaluates every 200
+        (82, 1, 3, (1, 3, 9, 27, 82)),  # 81 would be as good as the top
+        (30, 30, 3, (30,)),
+        (40, 30, 3, (40,)),
+    ],
+)
+def test_rungs_from_the_lowest_are_its_multiples(
+    max_steps: int, min_steps: int, eta: int, expected: tuple[int, ...]
+) -> None:
+    """Catches a lowest rung that is not minSteps, a top that is not maxSteps, and two that are as good as one."""
+    assert rungs_upwards(max_steps, min_steps, eta) == expected
 
 
 @settings(deadline=None, max_examples=100)

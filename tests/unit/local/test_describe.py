@@ -126,5 +126,5 @@ def test_what_auto_has_chosen_is_told_with_its_reason() -> None:
         "chosenBy": "Auto",
         "reason": "most parameters are numbers, and 27 trials are few enough for it",
     }
-    pruner = "ASHA (Auto: one in 3 goes on from 1 steps, and no slot waits for another)"
-    assert f"  pruner   {pruner}" in list(lines(asked))
+    reason = "the sampler learns from runs that are cut short, and after many of 1 steps few need go on"
+    assert f"  pruner   FreezeThaw (Auto: {reason})" in list(lines(asked))

@@ -18,7 +18,7 @@ UNIFORMS = st.lists(st.floats(0, 1, exclude_max=True), min_size=ENCODING.dimensi
 @settings(max_examples=60)
 def test_a_configuration_encodes_as_the_point_it_came_from(u: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
     """Otherwise the model would be asked about other places than those it has seen."""
-    again = ENCODING.uniforms(ENCODING.configuration(u))
+    again = ENCODING.uniforms([ENCODING.configuration(u)])[0]
     np.testing.assert_allclose(ENCODING.encode(again[None]), ENCODING.encode(u[None]), atol=1e-9)
 
 

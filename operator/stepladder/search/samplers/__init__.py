@@ -35,9 +35,9 @@ class Request:
     index: int
     settings: Sampler
     planned: int = 0  # how many proposals the round and setting will ask for in all
-    horizon: int = 0  # steps of a full run; 0 where nothing is known of steps
+    rungs: tuple[int, ...] = ()  # steps at which trials are judged, ascending; the last is a full run's
     first: tuple[Mapping[str, Scalar], ...] = ()  # proposed before the sampler's own; what they lack is quasi-random
-    candidates: tuple[Mapping[str, Scalar], ...] | None = None  # all that may still be proposed; None: the whole space
+    candidates: tuple[Mapping[str, Scalar], ...] | None = None  # as `Space.recorded` has them; None: the whole space
 
 
 class SamplerModule(Protocol):

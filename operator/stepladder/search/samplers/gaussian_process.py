@@ -6,7 +6,7 @@ Our own on scikit-learn, since Optuna's GPSampler needs PyTorch in the operator'
 
 import numpy as np
 
-from stepladder.search.acquisition import log_expected_improvement
+from stepladder.search.acquisition import log_expected_improvement, optimism
 from stepladder.search.axis import Floats
 from stepladder.search.bayesian import Acquisition, BayesianSampler
 from stepladder.search.encoding import Encoding
@@ -24,7 +24,9 @@ def fit(evidence: Evidence, encoding: Encoding, _seed: int) -> Acquisition:
     """The logarithm of the expected improvement, of which nothing is random."""
     encode = encoding.encode
     chosen = representative(evidence.values, FITTED)
-    known, values = encode(evidence.points[chosen]), tame(evidence.values[chosen])
+    known, values = encode(evidence.points[chosen]), evidence.values[chosen]
+    if not evidence.ordinal:
+        values = tame(values)
     pending = encode(evidence.pending[-PENDING:])
     model = ObjectiveModel(known, values).believing(pending)
     # The posterior's best, since a single lucky result is noise; what running trials promise counts as had.
@@ -34,8 +36,9 @@ def fit(evidence: Evidence, encoding: Encoding, _seed: int) -> Acquisition:
         feasibility = FeasibilityModel(known[: -FITTED // 2 : -1], encode(evidence.infeasible[-FITTED // 2 :]))
 
     def acquisition(points: Floats) -> Floats:
-        improvement = log_expected_improvement(*model.predict(points), best)
-        return improvement if feasibility is None else improvement + feasibility.log_probability(points)
+        mean, deviation = model.predict(points)
+        promise = optimism(mean, deviation) if evidence.ordinal else log_expected_improvement(mean, deviation, best)
+        return promise if feasibility is None else promise + feasibility.log_probability(points)
 
     return acquisition
 

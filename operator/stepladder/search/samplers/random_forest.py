@@ -7,7 +7,7 @@ trials.
 
 import numpy as np
 
-from stepladder.search.acquisition import log_expected_improvement
+from stepladder.search.acquisition import log_expected_improvement, optimism
 from stepladder.search.axis import Floats
 from stepladder.search.bayesian import Acquisition, BayesianSampler
 from stepladder.search.encoding import Encoding
@@ -31,7 +31,9 @@ def fit(evidence: Evidence, encoding: Encoding, seed: int) -> Acquisition:
     """
     encode = encoding.encode
     chosen = representative(evidence.values, FITTED)
-    known, values = encode(evidence.points[chosen]), tame(evidence.values[chosen])
+    known, values = encode(evidence.points[chosen]), evidence.values[chosen]
+    if not evidence.ordinal:
+        values = tame(values)
     pending = encode(evidence.pending[-FITTED:])
     model = Forest(np.vstack([known, pending]), np.append(values, np.full(len(pending), values.mean())), seed)
     best = float(model.predict(known)[0].min())
@@ -44,10 +46,11 @@ def fit(evidence: Evidence, encoding: Encoding, seed: int) -> Acquisition:
 
     def acquisition(points: Floats) -> Floats:
         mean, deviation = model.predict(points)
-        improvement = log_expected_improvement(mean, np.maximum(deviation, least), best)
+        deviation = np.maximum(deviation, least)
+        promise = optimism(mean, deviation) if evidence.ordinal else log_expected_improvement(mean, deviation, best)
         if feasibility is None:
-            return improvement
-        return improvement + np.log(np.maximum(feasibility.predict(points)[0], _HOPELESS))
+            return promise
+        return promise + np.log(np.maximum(feasibility.predict(points)[0], _HOPELESS))
 
     return acquisition
 

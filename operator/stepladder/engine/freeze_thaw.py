@@ -1,0 +1,39 @@
+"""Freeze-thaw (the idea: Swersky, Snoek & Adams, 1406.3896): many are started, most lie frozen, few are thawed.
+
+What is new is proposed by the sampler's model of all curves so far; who is thawed is decided here, by rungs, since in
+our measurements order at a rung foretold the end better than extrapolated curves did (docs/search-benchmark.md):
+
+- *opening*: first as much is spent on looking around as one full run costs (the most exploring bracket of Hyperband,
+  Li et al., JMLR 2018, Algorithm 1: max_steps / min_steps runs to the lowest rung), and nobody is thawed;
+- then whoever is in the best 1/eta of its rung is thawed, as in ASHA, at the deepest rung first;
+- in the upper half of the ladder the best of a rung is thawed at once, however few it has beaten: it is the best that
+  is known, and what it shows further up is what later ones are measured by.
+"""
+
+from collections.abc import Sequence
+
+from stepladder.api.study import Direction, Round
+from stepladder.engine import asha
+from stepladder.engine.ladder import Ladder, Moves
+from stepladder.engine.observed import TrialView
+from stepladder.engine.rungs import rungs_upwards
+
+
+def split(round_: Round, runs: int) -> tuple[Ladder, ...]:
+    """One ladder that holds all runs, its lowest rung at `minSteps` exactly."""
+    pruner = round_.pruner
+    rungs = rungs_upwards(round_.max_steps, pruner.min_steps or round_.max_steps, pruner.reduction_factor)
+    return (Ladder(rungs, runs, pruner.reduction_factor),)
+
+
+def opening(ladder: Ladder) -> int:
+    """How many are started before anyone is thawed."""
+    return min(ladder.size, ladder.rungs[-1] // ladder.rungs[0])
+
+
+def moves(ladder: Ladder, trials: Sequence[TrialView], direction: Direction) -> Moves:
+    """Nothing while the ladder opens, then promotions as ASHA makes them, and of the leaders in the upper half."""
+    if len(trials) < opening(ladder):
+        return Moves()
+    lowest, top = ladder.rungs[0], ladder.rungs[-1]
+    return asha.climb(ladder, trials, direction, [int(rung**2 > lowest * top) for rung in ladder.rungs[:-1]])

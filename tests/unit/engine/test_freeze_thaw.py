@@ -1,0 +1,74 @@
+"""Freeze-thaw, on a ladder small enough to count by hand: rungs 1, 3, 9, 27, so that the opening is 27 runs."""
+
+from stepladder.api.study import Direction, Round
+from stepladder.engine.freeze_thaw import moves, opening, split
+from stepladder.engine.ladder import Ladder
+from stepladder.engine.observed import TrialView
+
+LADDER = Ladder((1, 3, 9, 27), 100, 3)
+
+
+def trial(number: int, *values: float) -> TrialView:
+    """A trial with these results at the lowest rungs, frozen at the last of them."""
+    results = dict(zip(LADDER.rungs, values, strict=False))
+    return TrialView(
+        name=f"t{number}",
+        number=number,
+        round="r",
+        bracket=0,
+        configuration=number,
+        repeat=0,
+        parameters={},
+        target_steps=max(results, default=1),
+        horizon_steps=27,
+        results=results,
+        steps=max(results, default=0),
+    )
+
+
+def promoted(trials: list[TrialView], ladder: Ladder = LADDER) -> list[tuple[int, int]]:
+    """(number, target) in the order in which they should be thawed."""
+    return [(p.trial.number, p.target_steps) for p in moves(ladder, trials, Direction.MINIMIZE).promotions]
+
+
+def test_nobody_is_thawed_until_as_much_is_spent_on_looking_around_as_a_full_run_costs() -> None:
+    """27 runs to rung 1 are one to rung 27 (Hyperband's most exploring bracket). Catches a ladder climbed too soon."""
+    around = [trial(n, n / 100) for n in range(27)]
+    assert opening(LADDER) == 27
+    assert promoted(around[:26]) == []
+    assert promoted(around) == [(n, 3) for n in range(9)]
+
+
+def test_runs_that_have_not_come_back_yet_are_part_of_the_opening() -> None:
+    """Catches slots that idle at the end of the opening, while one straggler trains."""
+    around = [trial(n, n / 100) for n in range(26)]
+    assert promoted([*around, trial(26)]) == [(n, 3) for n in range(8)]
+
+
+def test_a_round_that_is_smaller_than_its_opening_thaws_when_all_are_started() -> None:
+    """Catches a small round that waits for runs that it does not have."""
+    small = Ladder(LADDER.rungs, 6, 3)
+    assert opening(small) == 6
+    assert promoted([trial(n, n / 100) for n in range(6)], small) == [(0, 3), (1, 3)]
+
+
+def test_the_leader_of_an_upper_rung_is_thawed_however_few_it_has_beaten() -> None:
+    """One result at rung 9 goes on to 27; at rung 3, of the lower half, a third has to be there."""
+    around = [trial(n, n / 100) for n in range(2, 27)]
+    assert promoted([trial(0, 0.0, 0.1), trial(1, 0.01, 0.2), *around])[0] == (2, 3)
+    assert promoted([trial(0, 0.0, 0.1, 0.1), trial(1, 0.01, 0.2), *around])[0] == (0, 27)
+
+
+def test_a_trial_that_is_not_the_leader_stays_frozen() -> None:
+    """The full run of the leader stands at rung 9 too, with what it had there: the worse one is not thawed."""
+    leader, worse, better = trial(0, 0.0, 0.1, 0.2, 0.2), trial(1, 0.01, 0.1, 0.3), trial(2, 0.02, 0.1, 0.1)
+    around = [trial(n, n / 100) for n in range(3, 27)]
+    assert (1, 27) not in promoted([leader, worse, *around, trial(27, 0.5)])
+    assert promoted([leader, better, *around, trial(27, 0.5)])[0] == (2, 27)
+
+
+def test_the_lowest_rung_is_min_steps_itself() -> None:
+    """50 evaluations, the lowest rung at the first: other pruners divide the top instead."""
+    pruner = {"algorithm": "FreezeThaw", "minSteps": 200, "reductionFactor": 3}
+    round_ = Round.model_validate({"name": "r", "trials": 7, "maxSteps": 10_000, "pruner": pruner})
+    assert split(round_, 7) == (Ladder((200, 600, 1800, 5400, 10_000), 7, 3),)
