@@ -43,6 +43,7 @@ OURS = (  # sampler, pruner; the dear ones last
     ("GaussianProcess", "ASHA"),
     ("QuasiRandom", "FreezeThaw"),
     ("RandomForest", "FreezeThaw"),
+    ("GaussianProcess", "FreezeThaw"),
     ("Auto", "Auto"),
 )
 DEAR = frozenset({"RandomForest", "GaussianProcess", "FreezeThaw", "Auto"})
