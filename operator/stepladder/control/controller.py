@@ -13,6 +13,7 @@ from stepladder import telemetry
 from stepladder.control.cache import Cache, Key, concerns, key_of
 from stepladder.control.clock import Clock, SystemClock
 from stepladder.control.events import EventRecorder
+from stepladder.control.long_lived import LongLived
 from stepladder.control.quota_queue import QuotaQueue
 from stepladder.control.scraping import Fetch, Scraper, fetch
 from stepladder.control.specs import Specs
@@ -66,6 +67,7 @@ class Controller:
         self._store = store
         self._namespace = namespace
         self._cache = Cache()
+        self._long_lived = LongLived()
         self.queue: WorkQueue[Key] = WorkQueue()
         writer = Writer(store, self._cache, self._queue_for)
         events = EventRecorder(store, clock)
@@ -103,6 +105,7 @@ class Controller:
         """Lists find what the watch has lost; the first one finds everything. `listed` is set when it has."""
         while True:
             pause, complete = RELIST_SECONDS * random.uniform(1 - RELIST_JITTER, 1 + RELIST_JITTER), True
+            objects = 0
             for resource in WATCHED:
                 try:
                     listing = await self._store.list(resource, self._namespace, None)
@@ -111,10 +114,12 @@ class Controller:
                     if resource != QUOTAS:  # they only spare us refusals
                         pause, complete = RELIST_RETRY_SECONDS, False
                     continue
+                objects += len(listing.items)
                 for change in self._cache.replace(resource, listing):
                     self._queue_for(change)
             if complete:
                 listed.set()
+            self._long_lived.settle(objects)
             self._quota.wake_all()
             await asyncio.sleep(pause)
 
