@@ -1,19 +1,15 @@
 """What a decision costs the operator as a study grows: one plan, and one reconcile of the study. Needs no cluster."""
 
-import json
-import os
-import statistics
 import time
-from pathlib import Path
 
 import pytest
 
+from bench.figures import record
 from bench.reconciling import KEY, Cluster
 from bench.studies import Study, manifest
 from stepladder.api.study import TuningStudySpec
 from stepladder.engine.plan import plan
 
-RECORD = Path(os.environ.get("STEPLADDER_BENCH", ".bench")) / "decisions.json"
 PARALLELISM = 30
 SAMPLES = 30
 
@@ -21,14 +17,6 @@ SAMPLES = 30
 def milliseconds(since: float) -> float:
     """CPU time of this thread: what else the machine does counts less."""
     return (time.thread_time() - since) * 1000
-
-
-def record(name: str, times: list[float]) -> None:
-    """Add one line to the figures."""
-    figures = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    figures[name] = {"calls": len(times), "mean ms": round(statistics.fmean(times), 3), "max": round(max(times), 2)}
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    RECORD.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def grown(algorithm: str, trials: int) -> Study:

@@ -105,7 +105,6 @@ class Controller:
         """Lists find what the watch has lost; the first one finds everything. `listed` is set when it has."""
         while True:
             pause, complete = RELIST_SECONDS * random.uniform(1 - RELIST_JITTER, 1 + RELIST_JITTER), True
-            objects = 0
             for resource in WATCHED:
                 try:
                     listing = await self._store.list(resource, self._namespace, None)
@@ -114,12 +113,11 @@ class Controller:
                     if resource != QUOTAS:  # they only spare us refusals
                         pause, complete = RELIST_RETRY_SECONDS, False
                     continue
-                objects += len(listing.items)
                 for change in self._cache.replace(resource, listing):
                     self._queue_for(change)
             if complete:
                 listed.set()
-            self._long_lived.settle(objects)
+            self._long_lived.settle()
             self._quota.wake_all()
             await asyncio.sleep(pause)
 
