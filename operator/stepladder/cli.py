@@ -1,6 +1,7 @@
 """`stepladder`: the commands. Each imports what it needs when it is called, so that `--help` is quick."""
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,16 @@ REFUSED = 2
 INTERRUPTED = 130
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Finite(click.FloatRange):
+    """A number in a range. Python reads nan and inf as numbers, and click lets nan into any range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not finite.", param, ctx)
+        return number
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -143,14 +154,14 @@ def validate(files: tuple[Path, ...]) -> None:
 @click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="How many studies to simulate.")
 @click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True, help="The first one's spec.seed.")
 @click.option("--parallelism", type=int, help="In place of spec.parallelism.")
-@click.option("--target", type=float, help="In place of spec.objective.target: each study ends when it is met.")
+@click.option("--target", type=_Finite(), help="In place of spec.objective.target: each study ends when it is met.")
 @click.option("--sampler", help="In place of the rounds' sampler.algorithm.")
 @click.option("--pruner", help="In place of the rounds' pruner.algorithm.")
-@click.option("--seconds-per-step", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
+@click.option("--seconds-per-step", type=_Finite(0, min_open=True), default=1.0, show_default=True,
               help="Of curves that do not say how long they took.")  # fmt: skip
-@click.option("--pod-start-seconds", type=click.FloatRange(0), default=0.0, show_default=True,
+@click.option("--pod-start-seconds", type=_Finite(0), default=0.0, show_default=True,
               help="What every start and every continuation of a trial costs before its first step.")  # fmt: skip
-@click.option("--failure-rate", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
+@click.option("--failure-rate", type=_Finite(0, 1, max_open=True), default=0.0, show_default=True,
               help="Of segments that are interrupted at a random step and go on from there.")  # fmt: skip
 @click.option("--gpus", type=click.IntRange(0), help="GPUs of a trial.  [default: those of spec.trainer.template]")
 @click.option("--jobs", type=click.IntRange(1), help="Processes to use.  [default: one for each core]")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from stepladder.api.model import Scalar
 from stepladder.api.rounds import MAX_STEPS
+from stepladder.control.observing import finite
 
 _FIELDS = ("parameters", "steps", "values", "seconds")
 
@@ -146,7 +147,7 @@ class _Line:
             self._refuse(f"values.{metric} is not a list of numbers: write null for a value that is not finite")
         if len(values) != count:
             self._refuse(f"values.{metric} has {len(values)} values for {count} steps: give one for each step")
-        return tuple(None if value is None else float(value) for value in values)
+        return tuple(map(finite, values))  # as of a real trainer: 1e300 has diverged, too
 
     def _times(self, found: Any, steps: tuple[int, ...]) -> Iterator[tuple[int, float]]:
         yield 0, 0.0

@@ -143,3 +143,16 @@ def test_the_example_runs(invoke: Invoke) -> None:
                     "--output", "json")  # fmt: skip
     (seed,) = json.loads(result.stdout)["seeds"]
     assert (seed["trials"], seed["trainedSteps"], seed["reason"]) == (49, 10_710, "RoundsCompleted")
+
+
+@pytest.mark.parametrize("option", ["--target", "--seconds-per-step", "--pod-start-seconds", "--failure-rate"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_number_that_is_not_finite_is_refused(
+    invoke: Invoke, files: tuple[Path, Path], option: str, value: str
+) -> None:
+    """An infinite pod start ended in a traceback, and a failure rate of nan was taken for 0."""
+    study, curves = files
+    result = invoke("simulate", study, "--curves", curves, option, value, "--seeds", 1)
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert "finite" in result.stderr or "range" in result.stderr

@@ -110,6 +110,12 @@ def test_a_curve_that_diverged_may_end_early() -> None:
     assert asked.table.best(asked.spec, 1000) == 0.1
 
 
+def test_a_value_that_no_study_would_take_has_diverged() -> None:
+    """A trainer's 1e300 is not finite to the operator, and the squares that models make of it overflow."""
+    (curve,) = read("c.jsonl", line({"x": 0.5}, [10, 20, 30], lambda step: 1e300 if step > 10 else 0.1), METRIC, 1.0)
+    assert (curve.steps, curve.values, curve.diverged) == ((10,), (0.1,), 20)
+
+
 def test_a_table_that_is_used_up_is_told_of() -> None:
     _, notes = question(checked(manifest({"trials": 9, "maxSteps": 10})), "c.jsonl", constant(4, [10]))
     (note,) = notes
