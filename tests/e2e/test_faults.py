@@ -3,17 +3,15 @@
 And with the same number of trained steps, save for a partial segment that a fault has lost and that was run again.
 """
 
-import os
 import random
-import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster import lifecycle
 from cluster.layout import CONTROL_PLANE
+from e2e.faults import erase_record, operator_pod, sigkill
 from e2e.manifests import SMALL_STUDY_STEPS, small_study
 from e2e.observe import STUDY_LABEL, Outcome, apply, finished, get, kubectl, live_pods, outcome, wait_until
 
@@ -35,26 +33,6 @@ def running_pod(namespace: str, *, at_least: int = 0) -> dict[str, Any] | None:
         if pod["status"].get("phase") == "Running" and number >= at_least:
             return dict(pod)
     return None
-
-
-def operator_pod(operator: str) -> dict[str, Any]:
-    """The operator's pod that runs."""
-    pods = get("pods", namespace=operator, labels="app.kubernetes.io/name=stepladder")
-    return next(p for p in pods if p["status"]["phase"] == "Running")
-
-
-def sigkill(pod: dict[str, Any]) -> None:
-    """SIGKILL to the processes of one pod of ours, found by its UID in their cgroup."""
-    uid = pod["metadata"]["uid"]
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit():
-            continue
-        try:
-            cgroup, command = (process / "cgroup").read_text(), (process / "cmdline").read_text()
-        except OSError:
-            continue
-        if uid in cgroup and "pause" not in command:
-            os.kill(int(process.name), signal.SIGKILL)
 
 
 def same_end(disturbed: Outcome, undisturbed: Outcome, *, lost_attempts: int = 0) -> None:
@@ -111,10 +89,7 @@ def test_node_drained(running: str, undisturbed: Outcome) -> None:
 
 
 def test_optuna_database_deleted(running: str, operator: str, undisturbed: Outcome) -> None:
-    name = operator_pod(operator)["metadata"]["name"]
-    erase = "import glob, os; found = glob.glob('/data/*'); [os.remove(f) for f in found]; print(*found)"
-    erased = kubectl("exec", "-n", operator, name, "--", "python", "-c", erase)
-    assert "optuna" in erased
+    erase_record(operator)
     same_end(outcome(STUDY, running), undisturbed)
 
 
