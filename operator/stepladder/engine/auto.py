@@ -82,7 +82,7 @@ def chosen_sampler(spec: TuningStudySpec, round_: Round) -> Choice[SamplerAlgori
         all(_configurations(setting) == setting.trials <= GRIDDED for setting in settings)
         and not round_.sampler.warm_start
     ):
-        return Choice(SamplerAlgorithm.GRID, f"the space has {trials} configurations, and each can be tried")
+        return Choice(SamplerAlgorithm.GRID, f"the space has {_count(trials, 'configuration')}, and each can be tried")
     if trials < FEW:
         return Choice(SamplerAlgorithm.QUASI_RANDOM, f"{trials} trials are too few for a model to learn from")
     if trials < count:
@@ -110,16 +110,21 @@ def chosen_pruner(spec: TuningStudySpec, round_: Round) -> Choice[PrunerAlgorith
         return Choice(PrunerAlgorithm.NONE, "stopWhenNoImprovement counts trials that were trained to the end")
     if round_.sampler.algorithm is SamplerAlgorithm.ONE_AT_A_TIME:
         return Choice(PrunerAlgorithm.NONE, "one parameter's values are compared at the end")
-    if round_.max_steps < 2 * lowest:
-        return Choice(PrunerAlgorithm.NONE, f"{round_.max_steps} steps leave no room for a rung above {lowest}")
+    models = _models(spec, round_)
+    # ASHA's rungs divide the top by the factor, those of FreezeThaw begin at the lowest.
+    if round_.max_steps < (2 if models else factor) * lowest:
+        return Choice(
+            PrunerAlgorithm.NONE, f"{_count(round_.max_steps, 'step')} leave no room for a rung of {lowest} below them"
+        )
     if trials < factor:
-        return Choice(PrunerAlgorithm.NONE, f"of {trials} trials none would be one in {factor}")
-    if _models(spec, round_):
+        return Choice(PrunerAlgorithm.NONE, f"of {_count(trials, 'trial')} none would be one in {factor}")
+    judged = _count(lowest, "step")
+    if models:
         return Choice(
             PrunerAlgorithm.FREEZE_THAW,
-            f"the sampler learns from runs that are cut short, and after many of {lowest} steps few need go on",
+            f"the sampler learns from runs that are cut short, and after many of {judged} few need go on",
         )
-    return Choice(PrunerAlgorithm.ASHA, f"one in {factor} goes on from {lowest} steps, and no slot waits for another")
+    return Choice(PrunerAlgorithm.ASHA, f"one in {factor} goes on from {judged}, and no slot waits for another")
 
 
 def _models(spec: TuningStudySpec, round_: Round) -> bool:
@@ -142,6 +147,10 @@ def _settled(round_: Round, chosen: Choices) -> Round:
         steps = pruner.min_steps if chosen.pruner.algorithm is PrunerAlgorithm.NONE else min_steps(round_)
         pruner = pruner.model_copy(update={"algorithm": chosen.pruner.algorithm, "min_steps": steps})
     return round_.model_copy(update={"sampler": sampler, "pruner": pruner})
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _settings(spec: TuningStudySpec, round_: Round) -> tuple[Setting, ...]:

@@ -23,5 +23,5 @@ def test_an_event_says_what_was_chosen_and_why() -> None:
     report = play(study(rounds=[EXPLORE, FINAL]), meddle=meddle)
     assert report.reason == "RoundsCompleted"
     sampler = "sampler QuasiRandom, since 6 trials are too few for a model to learn from"
-    pruner = "pruner ASHA, since one in 3 goes on from 1 steps, and no slot waits for another"
+    pruner = "pruner ASHA, since one in 3 goes on from 1 step, and no slot waits for another"
     assert told == [(f"round explore: {sampler}; {pruner}", 1)]

@@ -51,6 +51,7 @@ CIRCLE: Parameters = [
         ([*numbers(2), *choices(2)], 15, "GaussianProcess"),
         ([*numbers(2), *choices(3)], 15, "RandomForest"),
         ([*numbers(1), OPTIMIZER, *BRANCHES], 40, "RandomForest"),
+        (numbers(20), 40, "GaussianProcess"),
         (numbers(21), 40, "RandomForest"),
         (numbers(8), 1000, "GaussianProcess"),
         (numbers(8), 1001, "TPE"),
@@ -85,8 +86,14 @@ def test_a_grid_has_no_place_for_earlier_studies() -> None:
         ({"maxSteps": 810, "sampler": {"algorithm": "Random"}}, "ASHA", 10),
         ({"maxSteps": 810, "trials": 9}, "ASHA", 10),  # too few for a model
         ({"maxSteps": 59, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "None", 30),
+        ({"maxSteps": 60, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "FreezeThaw", 30),
         ({"maxSteps": 1}, "None", None),
+        # ASHA's rungs divide the top by 3: of 89 that is 29, and every trial would be trained to the end.
+        ({"maxSteps": 89, "trials": 9, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "None", 30),
+        ({"maxSteps": 90, "trials": 9, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "ASHA", 30),
+        ({"maxSteps": 2, "trials": 9}, "None", None),
         ({"maxSteps": 810, "trials": 2}, "None", None),
+        ({"maxSteps": 810, "trials": 3}, "ASHA", 10),
         ({"maxSteps": 810, "repeats": 2}, "None", None),
         ({"maxSteps": 810, "stopWhenNoImprovement": {"trials": 9}}, "None", None),
         ({"maxSteps": 810, "sampler": {"algorithm": "OneAtATime"}}, "None", None),
@@ -95,6 +102,20 @@ def test_a_grid_has_no_place_for_earlier_studies() -> None:
 def test_pruners(round_: dict[str, Any], algorithm: str, min_steps: int | None) -> None:
     found = settled(study({"trials": 27} | AUTO | round_)).rounds[0].pruner
     assert (found.algorithm, found.min_steps) == (algorithm, min_steps)
+
+
+@pytest.mark.parametrize(
+    ("round_", "reason"),
+    [
+        ({"trials": 1, "maxSteps": 81}, "of 1 trial none would be one in 3"),
+        ({"trials": 9, "maxSteps": 81}, "one in 3 goes on from 1 step, and no slot waits for another"),
+        ({"trials": 9, "maxSteps": 2}, "2 steps leave no room for a rung of 1 below them"),
+    ],
+)
+def test_reasons_are_sentences(round_: dict[str, Any], reason: str) -> None:
+    """They stand in an Event and in `stepladder describe`."""
+    spec = study(round_ | AUTO)
+    assert chosen_pruner(spec, spec.rounds[0]).reason == reason
 
 
 def test_the_best_of_an_earlier_round_are_trained_to_the_end() -> None:

@@ -59,6 +59,13 @@ def test_the_leader_of_an_upper_rung_is_thawed_however_few_it_has_beaten() -> No
     assert promoted([trial(0, 0.0, 0.1, 0.1), trial(1, 0.01, 0.2), *around])[0] == (0, 27)
 
 
+def test_a_rung_in_the_very_middle_is_not_of_the_upper_half() -> None:
+    """Rungs 1, 3, 9: one result at 3 has beaten nobody, and 3 is as far from 1 as from 9. Catches `>=` for `>`."""
+    ladder = Ladder((1, 3, 9), 100, 3)
+    around = [trial(n, n / 100) for n in range(1, 9)]
+    assert promoted([trial(0, 0.0, 0.1), *around], ladder) == [(1, 3), (2, 3)]
+
+
 def test_a_trial_that_is_not_the_leader_stays_frozen() -> None:
     """The full run of the leader stands at rung 9 too, with what it had there: the worse one is not thawed."""
     leader, worse, better = trial(0, 0.0, 0.1, 0.2, 0.2), trial(1, 0.01, 0.1, 0.3), trial(2, 0.02, 0.1, 0.1)

@@ -200,6 +200,15 @@ def test_objectives_are_compared_at_the_highest_step_that_ten_have_reached() -> 
     assert len(found.pending) == 1
 
 
+def test_nine_that_have_reached_a_step_are_too_few_to_compare_there() -> None:
+    """Catches the ninth in place of the tenth."""
+    further = [trial(TrialState.RUNNING, i / 20, {10: 1.0 + i, 30: 0.1}) for i in range(9)]
+    tenth = trial(TrialState.RUNNING, 0.9, {10: 0.5})
+    assert evidence(*further, tenth).values.tolist() == [1.0 + i for i in range(9)] + [0.5]
+    also_further = trial(TrialState.RUNNING, 0.9, {10: 0.5, 30: 0.2})
+    assert evidence(*further, also_further).values.tolist() == [0.1] * 9 + [0.2]
+
+
 def test_evidence_is_sorted_by_what_it_teaches() -> None:
     found = evidence(
         trial(TrialState.COMPLETE, 0.0, {1: 2.0}),
