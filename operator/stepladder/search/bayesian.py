@@ -85,12 +85,12 @@ class BayesianSampler(BaseSampler):
         scores = score(pool)
         for scale in _SHRINKING:
             top = np.argsort(-scores, kind="stable")[:4]
-            near = _neighbours(pool[top], scale, self._encoding.categorical, rng)
+            near = neighbours(pool[top], scale, self._encoding.categorical, rng)
             pool, scores = np.vstack([pool, near]), np.append(scores, score(near))
         return pool[np.argsort(-scores, kind="stable")]
 
 
-def _neighbours(centres: Floats, scale: float, categorical: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
+def neighbours(centres: Floats, scale: float, categorical: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
     """64 points around each centre; categorical coordinates are sometimes drawn anew instead of moved."""
     around = np.repeat(centres, 64, axis=0)
     moved = np.clip(around + scale * rng.standard_normal(around.shape), 0.0, np.nextafter(1.0, 0.0))
