@@ -146,6 +146,14 @@ def test_a_curve_is_judged_from_min_steps_and_six_points_on() -> None:
     assert moves(late, [flat(0, 0.5), best(0.9)], Direction.MAXIMIZE).prunes == ()
 
 
+def test_what_is_judged_reaches_min_steps_itself() -> None:
+    """Of 15 points the last judgement saw 14. Catches a verdict on a curve that had not come to minSteps by then."""
+    pruner = {"algorithm": "LearningCurve", "minSteps": 15}
+    (ladder,) = split(Round.model_validate({"name": "r", "trials": 2, "maxSteps": 50, "pruner": pruner}), 2)
+    assert moves(ladder, [flat(0, 0.5, points=15), best(0.9)], Direction.MAXIMIZE).prunes == ()
+    assert len(moves(ladder, [flat(0, 0.5, points=16), best(0.9)], Direction.MAXIMIZE).prunes) == 1
+
+
 def test_the_users_probability_counts() -> None:
     """With 0.9 asked for, hardly any trial may go on. Catches a constant in its place."""
     strict = split(

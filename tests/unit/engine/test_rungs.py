@@ -41,6 +41,8 @@ def test_rungs_are_whole_divisions_of_the_top(
         (50, 1, 3, (1, 3, 9, 27, 50)),
         (10_000, 200, 3, (200, 600, 1800, 5400, 10_000)),  # all but the top where a trainer evaluates every 200
         (82, 1, 3, (1, 3, 9, 27, 82)),  # 81 would be as good as the top
+        (81, 2, 3, (2, 6, 18, 54, 81)),  # a third below the top is not within a third of it
+        (80, 2, 3, (2, 6, 18, 80)),
         (30, 30, 3, (30,)),
         (40, 30, 3, (40,)),
     ],

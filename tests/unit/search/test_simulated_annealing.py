@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 
 from contract.histories import FLAT, SPACE
 from search.problems import BOX, asking, best, quadratic, random_best, search
@@ -72,6 +73,18 @@ def test_a_chain_goes_on_from_its_last_accepted_point_while_its_last_proposal_ru
     made = record.propose(asking(records, SA, FLAT, simulatedAnnealing=ONE_CHAIN), 5)
     assert abs(float(made["x"]) - 0.5) <= 0.2
     assert abs(float(made["y"]) - 0.5) <= 0.2
+
+
+@pytest.mark.parametrize(("factor", "stands"), [(0.999, -0.9), (1e-9, 0.5)])
+def test_each_result_that_was_judged_cools_the_chain(factor: float, stands: float) -> None:
+    """At a thousand standard deviations whatever is worse is accepted; a billionth of it later, nothing is."""
+    records = [
+        Record({"x": 0.5, "y": 0.5}, ((1, 0.0),), Outcome.COMPLETED),
+        Record({"x": -0.9, "y": -0.9}, ((1, 1.0),), Outcome.COMPLETED),
+    ]
+    settings = {"chains": 1, "initialTemperature": 1000, "coolingFactor": factor}
+    made = OptunaRecord(IN_MEMORY).propose(asking(records, SA, FLAT, simulatedAnnealing=settings), 2)
+    assert abs(float(made["x"]) - stands) <= 0.2
 
 
 def test_chains_do_not_mix() -> None:
