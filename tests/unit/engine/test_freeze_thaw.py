@@ -39,6 +39,11 @@ def test_nobody_is_thawed_until_as_much_is_spent_on_looking_around_as_a_full_run
     assert promoted(around) == [(n, 3) for n in range(9)]
 
 
+def test_a_long_ladder_opens_no_wider_than_a_model_needs() -> None:
+    """1,000 evaluations a run: catches an opening of 1,000 configurations."""
+    assert opening(Ladder((1, 10, 100, 1000), 5000, 10)) == 50
+
+
 def test_runs_that_have_not_come_back_yet_are_part_of_the_opening() -> None:
     """Catches slots that idle at the end of the opening, while one straggler trains."""
     around = [trial(n, n / 100) for n in range(26)]
