@@ -105,7 +105,5 @@ class Parameter(ApiModel):
 class FixedValue(ApiModel):
     """A value that a round gives to a parameter, whatever the configuration says."""
 
-    name: str = Field(
-        min_length=1, max_length=128, pattern=PARAMETER_PATTERN, description="A Fixed parameter of this study."
-    )
+    name: str = Field(min_length=1, max_length=128, pattern=PARAMETER_PATTERN, description="A parameter of this study.")
     value: Scalar = Field(description="Its value in this round.", json_schema_extra=ANY_SCALAR)

@@ -53,8 +53,8 @@ def best(records: list[Record]) -> float:
 
 def test_branin_in_30_evaluations() -> None:
     """Measured over 10 seeds: median regret 0.004 (Optuna's GPSampler 0.007, quasi-random 1.2)."""
-    regrets = [best(search(BRANIN, 30, branin_regret, seed=seed)) for seed in range(4)]
-    assert np.median(regrets) < 0.02
+    regrets = [best(search(BRANIN, 30, branin_regret, seed=seed)) for seed in range(10)]
+    assert np.median(regrets) < 0.01
 
 
 def test_maximising_is_minimising_the_negative() -> None:
