@@ -3,13 +3,15 @@
 A trial is stopped at step s if its best objective up to s is strictly worse than the median, over the other trials, of
 the running averages of their objectives up to s. Vizier takes the completed trials; ours are all trials of the ladder
 that have reported at s, those that still run, and those that were pruned later, included. Averages over a whole curve
-are lenient: what a trial has to beat is how the others did on their way, not where they are.
+are lenient: what a trial has to beat is how the others did on their way, not where they are. A trial is not judged
+before its fourth evaluation.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, compress
+from math import isclose
 from operator import is_not
 from typing import Final
 
@@ -18,6 +20,9 @@ from stepladder.engine.ladder import Ladder, Moves
 from stepladder.engine.observed import TrialView, rank_key
 
 STARTUP_TRIALS: Final = 5  # so many others must have reported at a step before anyone is judged there
+STARTUP_EVALUATIONS: Final = 4
+"""So many evaluations a trial is given: Katib's default (`start_step`). Judged at its first, half of all are gone
+before they have learnt anything, and on noisy curves a target then takes more steps than with no pruning at all."""
 
 
 def split(round_: Round, runs: int) -> tuple[Ladder, ...]:
@@ -64,7 +69,7 @@ class RunningAverages:
     def falls_behind(self, number: int, judged_from: int) -> bool:
         """Whether the trial's best so far is worse than the median of the others' averages up to its newest step."""
         trial = self._seen[number]
-        if trial.furthest < judged_from:
+        if trial.furthest < judged_from or len(trial.curve) < STARTUP_EVALUATIONS:
             return False
         sorted_, own = self._at[trial.furthest], self._averages[number][trial.furthest]
         others = len(sorted_) - 1
@@ -73,7 +78,8 @@ class RunningAverages:
         place = bisect_left(sorted_, own)
         low, high = (others - 1) // 2, others // 2
         median = (sorted_[low + (low >= place)] + sorted_[high + (high >= place)]) / 2
-        return self._best[number] > median
+        # Averages of equal values are not quite equal to them: whoever stands still among others that do is not worse.
+        return self._best[number] > median and not isclose(self._best[number], median, rel_tol=1e-9)
 
     def _replace(self, number: int, trial: TrialView | None) -> None:
         old = self._averages.pop(number, {})

@@ -14,7 +14,7 @@ ROUND = {
     "name": "explore",
     "trials": 6,
     "maxSteps": 90,
-    "pruner": {"algorithm": "Median", "minSteps": 20},
+    "pruner": {"algorithm": "Median", "minSteps": 40},
 }
 WORST = "study-5"
 
@@ -27,7 +27,7 @@ def page(reached: int, error: float) -> str:
 def test_a_running_trial_that_falls_behind_is_interrupted_in_its_segment(suspended: bool) -> None:
     """By what was scraped, at the next scrape, not when its status is written; its steps are saved, and the others go
     on. Suspended and resumed it is judged the same. Catches a median that waits for the end of a rung."""
-    reached = {f"10.0.0.{n}": 10 for n in range(6)}
+    reached = {f"10.0.0.{n}": 30 for n in range(6)}
 
     async def serve(url: str) -> str:
         address = str(urlsplit(url).hostname)
@@ -47,7 +47,7 @@ def test_a_running_trial_that_falls_behind_is_interrupted_in_its_segment(suspend
         await asyncio.sleep(12)
         assert (await lab.store.get(TRIALS, NS, WORST))["spec"]["desired"] == "Run", "judged before minSteps"
         for address in reached:
-            reached[address] = 20
+            reached[address] = 40
         if suspended:
             await lab.store.patch(STUDIES, NS, "study", {"spec": {"suspend": True}})
         await asyncio.sleep(12)
@@ -62,6 +62,6 @@ def test_a_running_trial_that_falls_behind_is_interrupted_in_its_segment(suspend
         await asyncio.sleep(2)
         status = await lab.status(WORST)
         assert status["outcome"] == "Pruned"
-        assert status["last"]["step"] == 20, "what was scraped is kept"
+        assert status["last"]["step"] == 40, "what was scraped is kept"
 
     play(script, fetch=serve)

@@ -173,9 +173,9 @@ def test_the_trace_holds_every_improvement_and_the_regret() -> None:
 
 def test_a_pruner_that_judges_every_evaluation_ends_a_trial_in_the_middle_of_its_segment() -> None:
     """The median rule: of curves that are each worse than the one before, all but the first few end at minSteps."""
-    pruner = {"algorithm": "Median", "minSteps": 20}
+    pruner = {"algorithm": "Median", "minSteps": 40}
     listed = {"algorithm": "Explicit", "explicit": {"configurations": [{"x": i / 10} for i in range(10)]}}
     ended = ending(manifest({"maxSteps": 100, "sampler": listed, "pruner": pruner}), constant(10, range(10, 101, 10)))
     pruned = [trial for trial in ended.trials if trial.outcome is Outcome.PRUNED]
     assert len(pruned) >= 5
-    assert {(trial.trained_steps, max(trial.results)) for trial in pruned} == {(20, 20)}
+    assert {(trial.trained_steps, max(trial.results)) for trial in pruned} == {(40, 40)}
