@@ -126,5 +126,5 @@ def test_what_auto_has_chosen_is_told_with_its_reason() -> None:
         "chosenBy": "Auto",
         "reason": "most parameters are numbers, and 27 trials are few enough for it",
     }
-    reason = "the sampler learns from runs that are cut short, and after many of 1 steps few need go on"
+    reason = "the sampler learns from runs that are cut short, and after many of 1 step few need go on"
     assert f"  pruner   FreezeThaw (Auto: {reason})" in list(lines(asked))
