@@ -40,11 +40,15 @@ lint: sync ## Lint, format, types, import layers
 	$(RUN) lint-imports
 
 .PHONY: unit
-unit: sync ## Unit tests, and the contract tests of what needs no cluster
-	$(RUN) pytest -n 2 --dist worksteal -q
+unit: sync ## Unit tests, and the contract tests of what needs no cluster, but for the long ones
+	$(RUN) pytest -n 2 --dist worksteal -q -m "not long"
+
+.PHONY: long
+long: sync ## The long ones: real processes, whole studies, what searches find
+	$(RUN) pytest -n 2 --dist worksteal -q -m long
 
 .PHONY: test
-test: check verify ## Everything, the end-to-end tests on a real cluster included
+test: check verify long ## Everything, the end-to-end tests on a real cluster included
 	$(MAKE) cluster-up images
 	$(MAKE) e2e; code=$$?; $(MAKE) cluster-down; exit $$code
 

@@ -16,6 +16,8 @@ from stepladder.local.disk import locked
 from stepladder.local.layout import Layout
 from stepladder.local.process import start_time
 
+pytestmark = pytest.mark.long
+
 WAIT_SECONDS = 120
 
 

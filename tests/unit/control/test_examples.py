@@ -14,6 +14,8 @@ from stepladder.control.store import CLAIMS, STUDIES, Object
 from stepladder.local.manifest import read
 from stepladder_trainer import hyperparameters
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ALL = sorted(str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*.yaml"))
 CLAIM = {

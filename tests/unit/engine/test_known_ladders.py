@@ -92,6 +92,7 @@ def test_nine_of_asha_leave_three_then_one() -> None:
     st.integers(1, 32),
     st.sampled_from([0.0, 0.2, 0.9]),
 )
+@pytest.mark.long
 def test_hyperband_with_a_study_of_any_size_ends(
     trials: int, a: int, b: int, eta: int, sizing: str, parallelism: int, failures: float
 ) -> None:

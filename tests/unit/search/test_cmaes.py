@@ -19,12 +19,14 @@ from stepladder.search.storage import IN_MEMORY
 CMAES = SamplerAlgorithm.CMAES
 
 
+@pytest.mark.long
 def test_a_quadratic_is_found_far_closer_than_by_random_search() -> None:
     """5 parameters, 150 trials. Measured over 10 seeds with 200 trials: median 0.028 against 6.5."""
     found = [best(search(CMAES, BOX, quadratic, 150, seed)) for seed in range(3)]
     assert np.median(found) < 0.05 * np.median([random_best(BOX, quadratic, 150, seed) for seed in range(10)])
 
 
+@pytest.mark.long
 def test_rosenbrocks_valley_is_followed() -> None:
     """2 parameters, 200 trials. Measured over 10 seeds: median 0.10 against 0.22."""
     found = [best(search(CMAES, PLANE, rosenbrock, 200, seed)) for seed in range(3)]

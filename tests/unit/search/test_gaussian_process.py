@@ -51,6 +51,7 @@ def best(records: list[Record]) -> float:
     return min(value for r in records for _, value in r.observations)
 
 
+@pytest.mark.long
 def test_branin_in_30_evaluations() -> None:
     """Measured over 10 seeds: median regret 0.004 (Optuna's GPSampler 0.007, quasi-random 1.2)."""
     regrets = [best(search(BRANIN, 30, branin_regret, seed=seed)) for seed in range(10)]
@@ -114,6 +115,7 @@ def test_running_and_failed_trials_are_not_proposed_again() -> None:
     assert min(distances) > 1e-3
 
 
+@pytest.mark.long
 def test_a_proposal_stays_affordable(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a proposal costs is how often matrices of how many rows are solved. To all of 1000 trials a fit would take
     minutes; with these bounds it takes 0.7 CPU seconds."""

@@ -95,6 +95,7 @@ def test_a_space_that_is_used_up_ends_no_search() -> None:
     assert len(search(GENETIC, LETTERS[:1], one_max, 15, 0, startupTrials=2)) == 15
 
 
+@pytest.mark.long
 def test_one_max_over_four_letters_is_solved_where_random_search_is_far_from_it() -> None:
     """12 letters, 100 trials, 10 seeds. Random search gets about 7 of 12 right."""
     found = [best(search(GENETIC, LETTERS, one_max, 100, seed)) for seed in range(10)]

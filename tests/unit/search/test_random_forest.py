@@ -31,6 +31,7 @@ def known(count: int = 15) -> list[Record]:
     ]
 
 
+@pytest.mark.long
 def test_branin_in_30_evaluations_beats_random() -> None:
     """Measured over 10 seeds: median regret 0.11, random's 1.7. Sums, so that one lucky seed does not decide."""
     seeds = range(3)
@@ -38,6 +39,7 @@ def test_branin_in_30_evaluations_beats_random() -> None:
     assert found < 0.7 * sum(random_best(BRANIN, branin_regret, 30, seed) for seed in seeds)
 
 
+@pytest.mark.long
 def test_choices_are_found_where_random_does_not() -> None:
     """Measured over 5 seeds of 60 trials: 1 letter of 12 wrong; random has 5 or 6 wrong."""
     assert best(search(FOREST, LETTERS, one_max, 45, 1)) <= random_best(LETTERS, one_max, 45, 1) - 2

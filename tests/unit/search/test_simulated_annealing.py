@@ -103,6 +103,7 @@ def test_until_a_result_is_there_a_chain_begins_quasi_randomly() -> None:
     assert made == quasi
 
 
+@pytest.mark.long
 def test_a_separable_quadratic_is_solved_where_random_search_does_not() -> None:
     """3 parameters, 100 trials, 2 chains, 10 seeds: a regret of at most 5 % of the objective's mean over the space.
 

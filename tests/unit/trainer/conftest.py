@@ -8,10 +8,6 @@ import pytest
 import torch
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "process: starts real processes (a second or two each)")
-
-
 @dataclass(frozen=True)
 class Home:
     """A trial's environment as the operator would set it, in a directory of the test."""

@@ -34,6 +34,7 @@ def test_a_wrong_list_is_refused(wrong: object) -> None:
 
 
 @given(st.integers(20, 90), st.integers(1, 20), st.integers(0, 99), st.floats(0.3, 1.0))
+@pytest.mark.long
 def test_parts_grow_and_hold_one_another(examples: int, batch: int, seed: int, whole: float) -> None:
     """Each rung sees every example of its part equally often, and all that the rung below has seen. Catches a part
     that is drawn anew at each rung, whose rungs would not compare."""

@@ -18,7 +18,7 @@ from stepladder_trainer.cli import main
 from trainer.conftest import Home
 from trainer.test_training import assert_same, state
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.long
 
 ENDLESS = {"targetSteps": 10**7, "horizonSteps": 10**7, "evaluationSteps": []}
 BOWL = ["--task=quadratic", "--set=learning_rate=0.01", "--evaluate-every=25"]
