@@ -1,4 +1,4 @@
-"""What the table allows of a study: no round may propose more configurations than the table has."""
+"""What there is for a study to go by: no more configurations than the table has, and no other study."""
 
 from stepladder.api.study import TuningStudySpec
 from stepladder.engine.space import settings
@@ -6,12 +6,14 @@ from stepladder.simulation.table import Table
 
 
 def capped(spec: TuningStudySpec, table: Table) -> tuple[TuningStudySpec, tuple[str, ...]]:
-    """The study with its rounds cut to the table's size, and a sentence for each round that was cut.
+    """The study with its rounds cut to the table's size, and sentences on what is cut and left out.
 
     Raises Refused where the table has nothing for a scientific setting.
     """
     rounds, notes = [], []
     for round_ in spec.rounds:
+        if round_.sampler.warm_start:
+            notes.append(f"round {round_.name}: sampler.warmStart is left out, since no other study is at hand")
         if round_.from_ is None:
             count = len(settings(spec, round_))
             # Configurations are dealt to the settings in turn: the first setting to run out ends the round.

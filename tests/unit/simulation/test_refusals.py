@@ -135,3 +135,11 @@ def test_seconds_are_those_of_a_step_or_those_up_to_each_evaluation() -> None:
     assert [up_to.seconds(s) for s in (0, 10, 15, 20)] == [0, 5, 17.5, 30]
     assert neither.seconds(20) == 10
     assert [up_to.step(up_to.seconds(s)) for s in range(21)] == list(range(21))
+
+
+def test_a_warm_start_that_is_left_out_is_told() -> None:
+    """Catches a forecast that silently lacks what the real study would begin from."""
+    sampler = {"algorithm": "Random", "warmStart": [{"study": "earlier"}]}
+    study = checked(manifest({"trials": 2, "maxSteps": 10, "sampler": sampler}))
+    _, notes = question(study, "c.jsonl", constant(4, [10]))
+    assert notes == ("round round-0: sampler.warmStart is left out, since no other study is at hand",)
