@@ -3,10 +3,18 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from stepladder.api.study import Direction
+from stepladder.api.study import Direction, Round
 from stepladder.engine.ladder import Ladder, Moves, Promotion, can_climb_from, ranked
 from stepladder.engine.observed import TrialView
+from stepladder.engine.rungs import rungs_upwards
 from stepladder.engine.standings import climbers
+
+
+def split(round_: Round, runs: int) -> tuple[Ladder, ...]:
+    """One ladder that holds all runs, its rungs counted from `minSteps` upwards as the paper has them."""
+    pruner = round_.pruner
+    rungs = rungs_upwards(round_.max_steps, pruner.min_steps or round_.max_steps, pruner.reduction_factor)
+    return (Ladder(rungs, runs, pruner.reduction_factor),)
 
 
 def moves(ladder: Ladder, trials: Sequence[TrialView], direction: Direction) -> Moves:

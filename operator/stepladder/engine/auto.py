@@ -110,16 +110,14 @@ def chosen_pruner(spec: TuningStudySpec, round_: Round) -> Choice[PrunerAlgorith
         return Choice(PrunerAlgorithm.NONE, "stopWhenNoImprovement counts trials that were trained to the end")
     if round_.sampler.algorithm is SamplerAlgorithm.ONE_AT_A_TIME:
         return Choice(PrunerAlgorithm.NONE, "one parameter's values are compared at the end")
-    models = _models(spec, round_)
-    # ASHA's rungs divide the top by the factor, those of FreezeThaw begin at the lowest.
-    if round_.max_steps < (2 if models else factor) * lowest:
+    if round_.max_steps < 2 * lowest:
         return Choice(
-            PrunerAlgorithm.NONE, f"{_count(round_.max_steps, 'step')} leave no room for a rung of {lowest} below them"
+            PrunerAlgorithm.NONE, f"{_count(round_.max_steps, 'step')} are too few for a rung of {lowest} below"
         )
     if trials < factor:
         return Choice(PrunerAlgorithm.NONE, f"of {_count(trials, 'trial')} none would be one in {factor}")
     judged = _count(lowest, "step")
-    if models:
+    if _models(spec, round_):
         return Choice(
             PrunerAlgorithm.FREEZE_THAW,
             f"the sampler learns from runs that are cut short, and after many of {judged} few need go on",

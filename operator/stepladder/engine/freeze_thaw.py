@@ -14,31 +14,24 @@ our measurements order at a rung foretold the end better than extrapolated curve
 from collections.abc import Sequence
 from typing import Final
 
-from stepladder.api.study import Direction, Round
+from stepladder.api.study import Direction
 from stepladder.engine import asha
-from stepladder.engine.ladder import Ladder, Moves
+from stepladder.engine.ladder import Ladder, Moves, judged
 from stepladder.engine.observed import TrialView
-from stepladder.engine.rungs import rungs_upwards
 
 MOST: Final = 50
 """Runs of an opening. On ladders of 81 to 1 this reaches targets with two thirds of the steps that 81 runs take."""
 
 
-def split(round_: Round, runs: int) -> tuple[Ladder, ...]:
-    """One ladder that holds all runs, its lowest rung at `minSteps` exactly."""
-    pruner = round_.pruner
-    rungs = rungs_upwards(round_.max_steps, pruner.min_steps or round_.max_steps, pruner.reduction_factor)
-    return (Ladder(rungs, runs, pruner.reduction_factor),)
-
-
 def opening(ladder: Ladder) -> int:
-    """How many are started before anyone is thawed."""
-    return min(ladder.size, MOST, ladder.rungs[-1] // ladder.rungs[0])
+    """How many have to be judged at the lowest rung before anyone is thawed: at most half, so that while the last of
+    them train there are others to start."""
+    return min((ladder.size + 1) // 2, MOST, ladder.rungs[-1] // ladder.rungs[0])
 
 
 def moves(ladder: Ladder, trials: Sequence[TrialView], direction: Direction) -> Moves:
     """Nothing while the ladder opens, then promotions as ASHA makes them, and of the leaders in the upper half."""
-    if len(trials) < opening(ladder):
-        return Moves()
     lowest, top = ladder.rungs[0], ladder.rungs[-1]
+    if sum(judged(trial, lowest) for trial in trials) < opening(ladder):
+        return Moves()
     return asha.climb(ladder, trials, direction, [int(rung**2 > lowest * top) for rung in ladder.rungs[:-1]])

@@ -11,9 +11,9 @@ POLICIES: Final[Mapping[PrunerAlgorithm, Policy]] = {
     PrunerAlgorithm.NONE: Policy(straight.split, successive_halving.moves),
     PrunerAlgorithm.SUCCESSIVE_HALVING: Policy(successive_halving.split, successive_halving.moves),
     PrunerAlgorithm.HYPERBAND: Policy(hyperband.split, successive_halving.moves),
-    PrunerAlgorithm.ASHA: Policy(successive_halving.split, asha.moves),
+    PrunerAlgorithm.ASHA: Policy(asha.split, asha.moves),
     PrunerAlgorithm.MEDIAN: Policy(median.split, median.moves, every_evaluation=True),
-    PrunerAlgorithm.FREEZE_THAW: Policy(freeze_thaw.split, freeze_thaw.moves),
+    PrunerAlgorithm.FREEZE_THAW: Policy(asha.split, freeze_thaw.moves),
     PrunerAlgorithm.LEARNING_CURVE: Policy(learning_curve.split, learning_curve.moves, every_evaluation=True),
 }
 

@@ -88,10 +88,9 @@ def test_a_grid_has_no_place_for_earlier_studies() -> None:
         ({"maxSteps": 59, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "None", 30),
         ({"maxSteps": 60, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "FreezeThaw", 30),
         ({"maxSteps": 1}, "None", None),
-        # ASHA's rungs divide the top by 3: of 89 that is 29, and every trial would be trained to the end.
-        ({"maxSteps": 89, "trials": 9, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "None", 30),
+        ({"maxSteps": 89, "trials": 9, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "ASHA", 30),
         ({"maxSteps": 90, "trials": 9, "pruner": {"algorithm": "Auto", "minSteps": 30}}, "ASHA", 30),
-        ({"maxSteps": 2, "trials": 9}, "None", None),
+        ({"maxSteps": 2, "trials": 9}, "ASHA", 1),
         ({"maxSteps": 810, "trials": 2}, "None", None),
         ({"maxSteps": 810, "trials": 3}, "ASHA", 10),
         ({"maxSteps": 810, "repeats": 2}, "None", None),
@@ -104,17 +103,23 @@ def test_pruners(round_: dict[str, Any], algorithm: str, min_steps: int | None) 
     assert (found.algorithm, found.min_steps) == (algorithm, min_steps)
 
 
+SECOND = {"algorithm": "Auto", "minSteps": 2}
+
+
 @pytest.mark.parametrize(
     ("round_", "reason"),
     [
         ({"trials": 1, "maxSteps": 81}, "of 1 trial none would be one in 3"),
         ({"trials": 9, "maxSteps": 81}, "one in 3 goes on from 1 step, and no slot waits for another"),
-        ({"trials": 9, "maxSteps": 2}, "2 steps leave no room for a rung of 1 below them"),
+        (
+            {"trials": 9, "maxSteps": 3, "pruner": {"algorithm": "Auto", "minSteps": 2}},
+            "3 steps are too few for a rung of 2 below",
+        ),
     ],
 )
 def test_reasons_are_sentences(round_: dict[str, Any], reason: str) -> None:
     """They stand in an Event and in `stepladder describe`."""
-    spec = study(round_ | AUTO)
+    spec = study(AUTO | round_)
     assert chosen_pruner(spec, spec.rounds[0]).reason == reason
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.simulator import Simulator, study
-from stepladder.api.study import Direction, PrunerAlgorithm
+from stepladder.api.study import Direction, PrunerAlgorithm, Round
 from stepladder.api.trial import Outcome
 from stepladder.engine.ladder import Ladder, Moves, Policy
 from stepladder.engine.observed import TrialView
@@ -173,3 +173,11 @@ def test_successive_halving_costs_what_the_papers_formula_says() -> None:
     assert simulator.trained_steps == 48
     assert simulator.count(Outcome.COMPLETED) == 1
     assert simulator.count(Outcome.PRUNED) == 15
+
+
+@pytest.mark.parametrize("algorithm", [PrunerAlgorithm.ASHA, PrunerAlgorithm.FREEZE_THAW])
+def test_without_barriers_the_lowest_rung_is_min_steps_itself(algorithm: PrunerAlgorithm) -> None:
+    """Li et al. 2020, Algorithm 2: rung k at r * eta**k, where Hyperband divides R. 50 evaluations of 200 steps."""
+    pruner = {"algorithm": algorithm, "minSteps": 200, "reductionFactor": 3}
+    round_ = Round.model_validate({"name": "r", "trials": 7, "maxSteps": 10_000, "pruner": pruner})
+    assert POLICIES[algorithm].split(round_, 7) == (Ladder((200, 600, 1800, 5400, 10_000), 7, 3),)
