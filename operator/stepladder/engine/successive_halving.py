@@ -1,19 +1,28 @@
 """Synchronous successive halving (Jamieson and Talwalkar, AISTATS 2016): a rung is judged when all of it is there."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import Final
 
 from stepladder.api.study import Direction, Round
 from stepladder.engine.ladder import Ladder, Moves, Promotion, can_climb_from, judged, ranked
 from stepladder.engine.observed import TrialView
 from stepladder.engine.rungs import rung_steps
 
+MANY: Final = 100
+"""Runs of a ladder. A rung that waits for a thousand tells good from bad hardly better, and so late that random search,
+trained to the end, may be there first."""
+
 
 def split(round_: Round, runs: int) -> tuple[Ladder, ...]:
-    """One ladder that holds all runs."""
+    """One ladder; where there are many runs several of about `MANY` each, or as many as leave one for the top rung."""
     pruner = round_.pruner
     rungs = rung_steps(round_.max_steps, pruner.min_steps or round_.max_steps, pruner.reduction_factor)
-    return (Ladder(rungs, runs, pruner.reduction_factor),)
+    size = max(MANY, pruner.reduction_factor ** (len(rungs) - 1))
+    count = max(1, (runs + size // 2) // size)
+    ladder = Ladder(rungs, 0, pruner.reduction_factor)
+    return tuple(replace(ladder, size=len(range(place, runs, count))) for place in range(count))
 
 
 def moves(ladder: Ladder, trials: Sequence[TrialView], direction: Direction) -> Moves:

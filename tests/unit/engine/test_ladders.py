@@ -181,3 +181,15 @@ def test_without_barriers_the_lowest_rung_is_min_steps_itself(algorithm: PrunerA
     pruner = {"algorithm": algorithm, "minSteps": 200, "reductionFactor": 3}
     round_ = Round.model_validate({"name": "r", "trials": 7, "maxSteps": 10_000, "pruner": pruner})
     assert POLICIES[algorithm].split(round_, 7) == (Ladder((200, 600, 1800, 5400, 10_000), 7, 3),)
+
+
+@pytest.mark.parametrize(
+    ("trials", "max_steps", "sizes"),
+    [(27, 27, [27]), (149, 27, [149]), (151, 27, [76, 75]), (1000, 50, [100] * 10), (1000, 243, [250] * 4)],
+)
+def test_many_runs_are_halved_by_the_hundred(trials: int, max_steps: int, sizes: list[int]) -> None:
+    """Catches a rung that waits for a thousand: it took more steps to a target than random search. 243 are needed
+    where six rungs are to leave one."""
+    pruner = {"algorithm": "SuccessiveHalving", "minSteps": 1, "reductionFactor": 3}
+    round_ = Round.model_validate({"name": "r", "trials": trials, "maxSteps": max_steps, "pruner": pruner})
+    assert [ladder.size for ladder in SHA.split(round_, trials)] == sizes
