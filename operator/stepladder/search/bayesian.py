@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 from scipy.stats import qmc
 from threadpoolctl import threadpool_limits
@@ -16,8 +15,8 @@ from stepladder.search.axis import Floats
 from stepladder.search.encoding import Encoding
 from stepladder.search.evidence import STARTUP, Evidence, earlier, gather, maximizes
 from stepladder.search.samplers import Request
-from stepladder.search.samplers.quasi_random import QuasiRandomSampler
 from stepladder.search.seeds import derive
+from stepladder.search.startup import LearningSampler
 
 CANDIDATES = 2048
 _SHRINKING = (0.1, 0.03, 0.01, 0.003, 0.001)
@@ -28,25 +27,20 @@ Fit = Callable[[Evidence, Encoding, int], Acquisition]
 """A model of the evidence, as what it promises. The last argument is the seed of whatever is random in it."""
 
 
-class BayesianSampler(BaseSampler):
+class BayesianSampler(LearningSampler):
     """Quasi-random until enough trials have come back, then the point that the fitted model promises most of.
 
     Where there is a pool of candidates, the best of them. No configuration is proposed again while others are found.
     """
 
     def __init__(self, request: Request, fit: Fit) -> None:
-        self._space = request.space
+        super().__init__(request)
         self._encoding = Encoding(request.space)
         self._fit = fit
         self._startup = request.settings.startup_trials or STARTUP
         self._random_seed = derive(request.seed, request.index)
         self._candidates = request.candidates
         self._rungs = request.rungs
-        self._start = QuasiRandomSampler(request.space, request.seed)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All tuned parameters."""
-        return {name: axis.distribution for name, axis in self._space.axes.items()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -58,12 +52,6 @@ class BayesianSampler(BaseSampler):
         # One thread: the models are small, others need the cores, and how a sum is shared out changes its last bits.
         with threadpool_limits(1):
             return self._best(evidence, self._fit(evidence, self._encoding, self._random_seed))
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Scalar:
-        """Startup."""
-        return self._start.sample_independent(study, trial, param_name, param_distribution)
 
     def _best(self, evidence: Evidence, acquisition: Acquisition) -> dict[str, Scalar]:
         encode = self._encoding.encode

@@ -12,7 +12,6 @@ from math import inf
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from stepladder.api.model import Scalar
@@ -21,24 +20,19 @@ from stepladder.search.evidence import Standing, earlier, maximizes, standings
 from stepladder.search.moves import configuration
 from stepladder.search.novelty import first_new
 from stepladder.search.samplers import Request
-from stepladder.search.samplers.quasi_random import QuasiRandomSampler
+from stepladder.search.startup import LearningSampler
 
 
-class CMAESSampler(BaseSampler):
+class CMAESSampler(LearningSampler):
     """The next solution of a replayed CMA-ES, after `startupTrials` quasi-random ones if any are asked for.
 
     Inactive parameters keep the coordinates that they were drawn with.
     """
 
     def __init__(self, request: Request) -> None:
-        self._space = request.space
+        super().__init__(request)
         self._seed = request.seed
         self._startup = request.settings.startup_trials or 0
-        self._start = QuasiRandomSampler(request.space, request.seed)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All tuned parameters."""
-        return {name: axis.distribution for name, axis in self._space.axes.items()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -60,12 +54,6 @@ class CMAESSampler(BaseSampler):
             return configuration(self._space, descent.mixed.values(optimizer.ask()))
 
         return first_new(draw, before, 0) or {}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Scalar:
-        """Startup, and where CMA-ES has no new configuration to offer."""
-        return self._start.sample_independent(study, trial, param_name, param_distribution)
 
 
 def replayed(descent: Descent, trials: Sequence[FrozenTrial], known: Mapping[int, Standing]) -> tuple[Descent, int]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from stepladder.api.model import Scalar
@@ -20,26 +19,21 @@ from stepladder.search.evidence import STARTUP, earlier, maximizes, standings
 from stepladder.search.moves import configuration, moved, switched
 from stepladder.search.novelty import first_new
 from stepladder.search.samplers import Request
-from stepladder.search.samplers.quasi_random import QuasiRandomSampler
 from stepladder.search.seeds import derive
+from stepladder.search.startup import LearningSampler
 
 SPREAD = 0.1
 """Standard deviation of a numeric mutation, as a part of the parameter's range."""
 
 
-class GeneticSampler(BaseSampler):
+class GeneticSampler(LearningSampler):
     """A child of two tournaments' winners; quasi-random until enough trials have come back."""
 
     def __init__(self, request: Request) -> None:
+        super().__init__(request)
         self._settings = request.settings.genetic or GeneticSettings()
         self._startup = request.settings.startup_trials or STARTUP
-        self._space = request.space
         self._seed = derive(request.seed, request.index)
-        self._start = QuasiRandomSampler(request.space, request.seed)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All tuned parameters."""
-        return {name: axis.distribution for name, axis in self._space.axes.items()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -54,12 +48,6 @@ class GeneticSampler(BaseSampler):
             return {}
         parents = [before[number].params for number in feasible[: self._settings.population]]
         return first_new(lambda rng: self._child(parents, rng), before, self._seed) or {}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Scalar:
-        """Startup."""
-        return self._start.sample_independent(study, trial, param_name, param_distribution)
 
     def _child(self, ranked: Sequence[dict[str, Scalar]], rng: np.random.Generator) -> dict[str, Scalar]:
         """Each parameter from either parent that has it, perhaps mutated; one that neither has is drawn anew."""

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from stepladder.api.model import Scalar
@@ -22,25 +21,20 @@ from stepladder.search.evidence import ENOUGH, Standing, earlier, maximizes, sta
 from stepladder.search.moves import configuration, moved, switched
 from stepladder.search.novelty import first_new
 from stepladder.search.samplers import Request
-from stepladder.search.samplers.quasi_random import QuasiRandomSampler
 from stepladder.search.seeds import derive
+from stepladder.search.startup import LearningSampler
 
 REACH = 0.1
 """How far a neighbour may lie along each numeric axis, as a part of its range."""
 
 
-class SimulatedAnnealingSampler(BaseSampler):
+class SimulatedAnnealingSampler(LearningSampler):
     """A neighbour of where the proposal's chain stands; quasi-random while it stands nowhere."""
 
     def __init__(self, request: Request) -> None:
+        super().__init__(request)
         self._settings = request.settings.simulated_annealing or AnnealingSettings()
-        self._space = request.space
         self._seed, self._index = request.seed, request.index
-        self._start = QuasiRandomSampler(request.space, request.seed)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All tuned parameters."""
-        return {name: axis.distribution for name, axis in self._space.axes.items()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -52,12 +46,6 @@ class SimulatedAnnealingSampler(BaseSampler):
             return {}
         at = current
         return first_new(lambda rng: self.neighbour(at, rng), before, derive(self._seed, self._index)) or {}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Scalar:
-        """A chain's beginning."""
-        return self._start.sample_independent(study, trial, param_name, param_distribution)
 
     def _current(self, before: list[FrozenTrial], known: dict[int, Standing]) -> dict[str, Scalar] | None:
         """The configuration that the chain accepted last."""
