@@ -1,7 +1,7 @@
 """Freeze-thaw (the idea: Swersky, Snoek & Adams, 1406.3896): many are started, most lie frozen, few are thawed.
 
 What is new is proposed by the sampler's model of all curves so far; who is thawed is decided here, by rungs, since in
-our measurements order at a rung foretold the end better than extrapolated curves did (docs/search-benchmark.md):
+our measurements order at a rung foretold the end better than extrapolated curves did (docs/decisions.md, 11):
 
 - *opening*: first as much is spent on looking around as one full run costs (the most exploring bracket of Hyperband,
   Li et al., JMLR 2018, Algorithm 1: max_steps / min_steps runs to the lowest rung, of which `MOST` are enough for a

@@ -1,4 +1,4 @@
-"""Trials that have reported at steps 1, 2, 3, ... of a ladder of one rung."""
+"""Trials that have reported at steps 1, 2, 3, ... of a ladder of one rung, or at the rungs of a ladder of several."""
 
 from dataclasses import replace
 
@@ -28,6 +28,25 @@ def climbing(number: int, *values: float, outcome: Outcome | None = None, top: i
         steps=len(values),
         best=Observation(step=step, value=results[step]) if results else None,
         has_pod=outcome is None,
+    )
+
+
+def on_rungs(ladder: Ladder, number: int, *values: float, target: int = 0, outcome: Outcome | None = None) -> TrialView:
+    """A trial with these results at the lowest rungs, paused at the last of them unless `target` says otherwise."""
+    results = dict(zip(ladder.rungs, values, strict=False))
+    return TrialView(
+        name=f"t{number}",
+        number=number,
+        round="r",
+        bracket=0,
+        configuration=number,
+        repeat=0,
+        parameters={},
+        target_steps=target or max(results, default=ladder.rungs[0]),
+        horizon_steps=ladder.rungs[-1],
+        outcome=outcome,
+        results=results,
+        steps=max(results, default=0),
     )
 
 

@@ -1,5 +1,8 @@
 """Freeze-thaw, on a ladder small enough to count by hand: rungs 1, 3, 9, 27, so that the opening is 27 runs."""
 
+from functools import partial
+
+from engine.curves import on_rungs
 from stepladder.api.study import Direction
 from stepladder.engine.freeze_thaw import moves, opening
 from stepladder.engine.ladder import Ladder
@@ -7,23 +10,7 @@ from stepladder.engine.observed import TrialView
 
 LADDER = Ladder((1, 3, 9, 27), 100, 3)
 
-
-def trial(number: int, *values: float) -> TrialView:
-    """A trial with these results at the lowest rungs, frozen at the last of them."""
-    results = dict(zip(LADDER.rungs, values, strict=False))
-    return TrialView(
-        name=f"t{number}",
-        number=number,
-        round="r",
-        bracket=0,
-        configuration=number,
-        repeat=0,
-        parameters={},
-        target_steps=max(results, default=1),
-        horizon_steps=27,
-        results=results,
-        steps=max(results, default=0),
-    )
+trial = partial(on_rungs, LADDER)
 
 
 def promoted(trials: list[TrialView], ladder: Ladder = LADDER) -> list[tuple[int, int]]:

@@ -1,14 +1,15 @@
 """The promotions of each pruner, on ladders small enough to count by hand."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from engine.curves import on_rungs
 from engine.simulator import Simulator, study
 from stepladder.api.study import Direction, PrunerAlgorithm, Round
 from stepladder.api.trial import Outcome
 from stepladder.engine.ladder import Ladder, Moves, Policy
-from stepladder.engine.observed import TrialView
 from stepladder.engine.pruners import POLICIES
 
 LADDER = Ladder((1, 3, 9), 9, 3)
@@ -16,23 +17,7 @@ SHA = POLICIES[PrunerAlgorithm.SUCCESSIVE_HALVING]
 ASHA = POLICIES[PrunerAlgorithm.ASHA]
 
 
-def trial(number: int, *values: float, target: int = 0, outcome: Outcome | None = None) -> TrialView:
-    """A trial with these results at rungs 1, 3, 9, paused at the last of them unless `target` says otherwise."""
-    results = dict(zip(LADDER.rungs, values, strict=False))
-    return TrialView(
-        name=f"t{number}",
-        number=number,
-        round="r",
-        bracket=0,
-        configuration=number,
-        repeat=0,
-        parameters={},
-        target_steps=target or max(results, default=1),
-        horizon_steps=9,
-        outcome=outcome,
-        results=results,
-        steps=max(results, default=0),
-    )
+trial = partial(on_rungs, LADDER)
 
 
 def numbers(moves: Moves) -> tuple[list[tuple[int, int]], list[int]]:
