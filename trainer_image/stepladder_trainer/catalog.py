@@ -1,33 +1,57 @@
-"""What our own trainer can train, known without importing PyTorch, so that a wrong name is refused at once."""
+"""What our own trainer can train, known without importing PyTorch, so that a wrong name is refused at once.
+
+An entry names where its code is; `registry` imports it when it is used, and knows what others have added.
+"""
 
 from dataclasses import dataclass
 
-from stepladder_trainer.outcomes import ConfigurationError
-
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "nadam")
 SCHEDULES = ("constant", "linear", "cosine")
-METRICS = ("validation_error", "validation_loss")
 
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """A task: what its models are called, the default first."""
+    """A task. `models`: the families that can learn it, the default first; none means that all may be tried."""
 
+    source: str  # module:attribute, a function from tasks.Request to tasks.Task
     summary: str
-    models: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ("validation_error", "validation_loss")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A family of models."""
+
+    source: str  # module:attribute, a function from models.Request to a torch.nn.Module
+    summary: str
 
 
 TASKS = {
-    "digits": TaskEntry("8x8 images of handwritten digits, 10 classes, 1438 for training", ("mlp", "cnn")),
-    "breast_cancer": TaskEntry("30 measurements of cell nuclei, 2 classes, 456 for training", ("mlp",)),
-    "diabetes": TaskEntry("10 measurements of patients, regression, 354 for training", ("mlp",)),
-    "quadratic": TaskEntry("a noisy bowl in 8 dimensions with curvatures 1 to 10: unstable above 0.2", ("point",)),
+    "digits": TaskEntry(
+        "stepladder_trainer.tasks.tabular:digits",
+        "8x8 images of handwritten digits, 10 classes, 1438 for training",
+        ("mlp", "cnn"),
+    ),
+    "breast_cancer": TaskEntry(
+        "stepladder_trainer.tasks.tabular:breast_cancer",
+        "30 measurements of cell nuclei, 2 classes, 456 for training",
+        ("mlp",),
+    ),
+    "diabetes": TaskEntry(
+        "stepladder_trainer.tasks.tabular:diabetes",
+        "10 measurements of patients, regression, 354 for training",
+        ("mlp",),
+    ),
+    "quadratic": TaskEntry(
+        "stepladder_trainer.tasks.quadratic:quadratic",
+        "a noisy bowl in 8 dimensions with curvatures 1 to 10: unstable above 0.2",
+        ("point",),
+    ),
 }
-MODELS = ("mlp", "cnn", "point")
 
-
-def task_entry(task: str) -> TaskEntry:
-    """The entry of a task. Raises ConfigurationError naming the known ones."""
-    if task not in TASKS:
-        raise ConfigurationError(f"there is no task {task!r}: --task must be one of {', '.join(TASKS)}")
-    return TASKS[task]
+MODELS = {
+    "mlp": ModelEntry("stepladder_trainer.models.mlp:mlp", "fully connected layers with ReLU"),
+    "cnn": ModelEntry("stepladder_trainer.models.cnn:cnn", "3x3 convolutions, the first two followed by pooling"),
+    "point": ModelEntry("stepladder_trainer.models.point:point", "a position, for the synthetic tasks"),
+}

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import NoReturn
 
-from stepladder_trainer import catalog, hyperparameters, sdk
+from stepladder_trainer import catalog, hyperparameters, registry, sdk
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.outcomes import ConfigurationError
 
@@ -25,8 +25,10 @@ def parser() -> argparse.ArgumentParser:
     """The flags. Hyperparameters of the trial go before those given by --set."""
     tasks = "; ".join(f"{name}: {entry.summary}" for name, entry in catalog.TASKS.items())
     result = _Parser(prog="python -m stepladder_trainer", description="Trains one trial.", allow_abbrev=False)
-    result.add_argument("--task", required=True, help=tasks)
-    result.add_argument("--model", help="mlp or cnn; by default the task's first")
+    result.add_argument("--task", required=True, help=f"{tasks}; or module:function of your own")
+    result.add_argument("--data", metavar="PATH", help="the task's file or folder, where it has none of its own")
+    result.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the task")
+    result.add_argument("--model", help=f"{', '.join(catalog.MODELS)}, or module:function; by default the task's first")
     result.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="default of a hyperparameter")
     result.add_argument("--evaluate-every", type=int, metavar="STEPS", help="default: a 20th of the horizon")
     result.add_argument("--checkpoint-seconds", type=float, default=60.0, help="longest time between checkpoints")
@@ -47,11 +49,15 @@ def main(arguments: Sequence[str]) -> None:
     with sdk.trial(target_steps=STANDALONE_STEPS) as trial:
         flags = parser().parse_args(arguments)
         _at_least_one(flags)
-        entry = catalog.task_entry(flags.task)
+        entry = registry.task_entry(flags.task)
         trial.default_target(flags.steps)
+        settings = _settings("--set", flags.set)
+        model = str(trial.parameters.get("model", flags.model or settings.get("model") or (*entry.models, "mlp")[0]))
         point = hyperparameters.read(
             trial.parameters,
-            {"model": flags.model or entry.models[0], **_settings(flags.set)},
+            {**settings, "model": model},
+            own=registry.own_hyperparameters(entry.source)
+            | registry.own_hyperparameters(registry.model_entry(model).source),
             ignore_unknown=flags.allow_unknown_parameters,
         )
         _check(entry, point, trial.document)
@@ -62,16 +68,26 @@ def main(arguments: Sequence[str]) -> None:
         gc.enable()
         gc.freeze()
         every = flags.evaluate_every or math.ceil(trial.horizon_steps / EVALUATIONS)
-        train(trial, Plan(flags.task, point, every, flags.checkpoint_seconds, flags.device, flags.threads))
+        plan = Plan(
+            flags.task,
+            point,
+            every,
+            checkpoint_seconds=flags.checkpoint_seconds,
+            device=flags.device,
+            threads=flags.threads,
+            data=flags.data,
+            options=_settings("--option", flags.option),
+        )
+        train(trial, plan)
 
 
-def _settings(pairs: Sequence[str]) -> dict[str, Scalar]:
+def _settings(flag: str, pairs: Sequence[str]) -> dict[str, Scalar]:
     """`["learning_rate=1e-3", "optimizer=adam"]` -> numbers as numbers, the rest as text."""
     settings: dict[str, Scalar] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise ConfigurationError(f"--set {pair}: write NAME=VALUE")
+            raise ConfigurationError(f"{flag} {pair}: write NAME=VALUE")
         try:
             settings[name] = json.loads(text)
         except ValueError:
@@ -87,14 +103,15 @@ def _at_least_one(flags: argparse.Namespace) -> None:
 
 
 def _check(entry: catalog.TaskEntry, point: hyperparameters.Hyperparameters, document: TrialDocument) -> None:
-    if point.model not in entry.models:
-        raise ConfigurationError(f"model {point.model} cannot learn this task: use {' or '.join(entry.models)}")
-    if document.objective and document.objective.metric not in catalog.METRICS:
+    if entry.models and ":" not in point.model.name and point.model.name not in entry.models:
+        raise ConfigurationError(f"model {point.model.name} cannot learn this task: use {' or '.join(entry.models)}")
+    ours = entry.source.startswith("stepladder_trainer.")
+    if ours and document.objective and document.objective.metric not in entry.metrics:
         raise ConfigurationError(
             f"this trainer does not report {document.objective.metric}: "
-            f"name {' or '.join(catalog.METRICS)} in the study's objective"
+            f"name {' or '.join(entry.metrics)} in the study's objective"
         )
-    if point.warmup_steps >= document.horizon_steps:
+    if point.schedule.warmup_steps >= document.horizon_steps:
         raise ConfigurationError(
-            f"warmup_steps {point.warmup_steps} leaves nothing of the {document.horizon_steps} steps: lower it"
+            f"warmup_steps {point.schedule.warmup_steps} leaves nothing of the {document.horizon_steps} steps: lower it"
         )

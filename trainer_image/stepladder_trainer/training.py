@@ -1,94 +1,50 @@
 """The training loop of our own tasks, written against the SDK like anybody's code."""
 
 import time
-from dataclasses import dataclass
 
 import torch
-from torch import nn
-from torch.nn.utils import get_total_norm
 
-from stepladder_trainer import models, optimizers, schedules, tasks
-from stepladder_trainer.data import GrowingData
-from stepladder_trainer.hyperparameters import Hyperparameters
-from stepladder_trainer.outcomes import ConfigurationError
-from stepladder_trainer.randomness import derive
+from stepladder_trainer import devices, schedules, tasks
+from stepladder_trainer.data import GrowingData, feed_of
+from stepladder_trainer.evaluation import Evaluator
+from stepladder_trainer.learner import Learner
+from stepladder_trainer.plan import Plan
+from stepladder_trainer.seeds import Seeds
 from stepladder_trainer.trial import Trial
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What to train and how to go about it, checked."""
-
-    task: str
-    point: Hyperparameters
-    evaluate_every: int  # steps
-    checkpoint_seconds: float = 60.0
-    device: str = "cpu"
-    threads: int = 1
+__all__ = ["Plan", "train"]
 
 
 def train(trial: Trial, plan: Plan) -> None:
     """Train `plan` from where the trial stands to its target. Raises what `outcomes` lists."""
     torch.set_num_threads(plan.threads)
-    device = _device(plan.device)
-    seed = trial.seed
-    task = tasks.load(plan.task)
-    training, validation = task.training.to(device), task.validation.to(device)
+    device, seeds, point = devices.device(plan.device), Seeds(trial.seed), plan.point
+    task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, point, trial.seed))
     order = GrowingData(
-        len(training), plan.point.batch_size, seed, trial.document.data_fractions, plan.point.data_fraction
+        len(task.training), point.data.batch_size, seeds.data, trial.document.data_fractions, point.data.data_fraction
     )
-    dropout = torch.Generator(device)
-    initialisation = torch.Generator().manual_seed(derive(seed, "initialisation"))
-    model = models.build(task.shape, plan.point, initialisation=initialisation, dropout=dropout).to(device)
-    optimizer = optimizers.build(model.parameters(), plan.point)
+    feed = feed_of(task.training, order, device)
+    learner = Learner(task, point, seeds, device)
+    validation = Evaluator(task.validation, task.measure, device, batch_size=point.data.batch_size)
+    schedule = schedules.build(point.schedule, trial.horizon_steps, trial.history)
 
-    def evaluate(step: int) -> None:
-        model.eval()
-        with torch.inference_mode():
-            outputs = model(validation.inputs)
-            loss = task.loss(outputs, validation.targets, 0.0).item()
-            trial.report(step, validation_error=task.error(outputs, validation.targets).item(), validation_loss=loss)
-        model.train()
-
-    for step in trial.steps(checkpoint_seconds=plan.checkpoint_seconds, model=model, optimizer=optimizer):
+    for step in trial.steps(checkpoint_seconds=plan.checkpoint_seconds, **learner.parts):
         began = time.perf_counter()
-        batch = order.batch(step)
-        inputs, targets = training.inputs[batch], training.targets[batch]
+        batch = feed.batch(step)
         loaded = time.perf_counter()
-        dropout.manual_seed(derive(seed, "dropout", step))
-        learning_rate = plan.point.learning_rate * schedules.factor(
-            plan.point.schedule, step, horizon=trial.horizon_steps, warmup=plan.point.warmup_steps
-        )
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate
-        optimizer.zero_grad()
-        loss = task.loss(model(inputs), targets, plan.point.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own lack
-        gradient_norm = _gradient_norm(model)
-        training_loss = loss.item()
-        trial.log(step, training_loss=training_loss)  # before the update: NaN must not reach the weights
-        optimizer.step()
+        update = learner.gradient(batch, step)
+        trial.log(step, training_loss=update.loss)  # before the update: NaN must not reach the weights
+        learning_rate = point.optimizer.learning_rate * schedule.factor(step)
+        learner.apply(learning_rate)
         seconds = time.perf_counter() - began
         trial.log(
             step,
             learning_rate=learning_rate,
-            gradient_norm=gradient_norm,
-            examples_per_second=len(batch) / seconds,
+            gradient_norm=update.gradient_norm,
+            examples_per_second=point.data.batch_size / seconds,
             data_wait_fraction=(loaded - began) / seconds,
             gpu_memory_bytes=torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0,
         )
         if trial.evaluation_due(step, every=plan.evaluate_every):
-            evaluate(step)
-
-
-def _gradient_norm(model: nn.Module) -> float:
-    """The L2 norm of the whole gradient, unclipped."""
-    return get_total_norm([parameter.grad for parameter in model.parameters() if parameter.grad is not None]).item()
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigurationError("--device=cuda, but PyTorch sees no GPU: request nvidia.com/gpu, or use --device=auto")
-    return torch.device(name)
+            metrics = validation.metrics(learner.model)
+            trial.report(step, **{f"validation_{name}": value for name, value in metrics.items()})

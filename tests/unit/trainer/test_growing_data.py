@@ -55,7 +55,7 @@ def test_without_fractions_nothing_changes(examples: int, batch: int, seed: int,
 
 
 def test_a_round_may_fix_the_part_of_the_data() -> None:
-    assert hyperparameters({"data_fraction": 0.1}, {}).data_fraction == 0.1
+    assert hyperparameters({"data_fraction": 0.1}, {}).data.data_fraction == 0.1
     for wrong in (0, 1.5, "all"):
         with pytest.raises(ConfigurationError, match="data_fraction"):
             hyperparameters({"data_fraction": wrong}, {})

@@ -3,13 +3,13 @@ import torch
 from torch import nn
 
 from stepladder_trainer.hyperparameters import read
-from stepladder_trainer.models import Dropout, Shape, build
+from stepladder_trainer.models import Request, Shape, build
+from stepladder_trainer.models.dropout import Dropout
 from stepladder_trainer.outcomes import ConfigurationError
 
 
 def model(shape: Shape, **parameters: float | str) -> nn.Module:
-    generators = {name: torch.Generator().manual_seed(1) for name in ("initialisation", "dropout")}
-    return build(shape, read(parameters, {}), **generators)
+    return build(Request(shape, read(parameters, {}), torch.Generator()), torch.Generator().manual_seed(1))
 
 
 def test_dropout_drops_its_share_keeps_the_mean_and_rests_in_evaluation() -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from stepladder_trainer.hyperparameters import Hyperparameters
+from stepladder_trainer.hyperparameters import OptimizerHyperparameters
 from stepladder_trainer.optimizers import UpdateRule, build
 
 ROOT = math.sqrt(1 - 0.75**2) / (1 - 0.5**2)  # Adam's correction at its second step, 0.881917
@@ -26,7 +26,7 @@ BY_HAND = {
 
 def optimizer(name: str, theta: torch.Tensor, **changes: float) -> UpdateRule:
     settings = {"learning_rate": 0.1, "momentum": 0.9, "beta1": 0.5, "beta2": 0.75, "epsilon": 1.0, **changes}
-    return build([theta], Hyperparameters(optimizer=name, **settings))  # type: ignore[arg-type]  # floats all
+    return build([theta], OptimizerHyperparameters(name, **settings))
 
 
 def positions(name: str, gradients: list[float], **changes: float) -> list[float]:

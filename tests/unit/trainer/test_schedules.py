@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepladder_trainer.schedules import DECAYS, factor
+from stepladder_trainer.history import History
+from stepladder_trainer.hyperparameters import ScheduleHyperparameters
+from stepladder_trainer.schedules import build
+from stepladder_trainer.schedules.decay import DECAYS
+
+
+def factor(schedule: str, step: int, *, horizon: int, warmup: int = 0) -> float:
+    return build(ScheduleHyperparameters(schedule, warmup), horizon, History()).factor(step)
 
 
 def test_warmup_rises_linearly_and_reaches_the_peak_at_its_last_update() -> None:

@@ -1,58 +1,14 @@
-"""Data: scikit-learn's bundled files, read without importing scikit-learn, and the order of batches."""
+"""The order of batches: pure functions of (seed, step), so that a resumed run needs no position."""
 
-import gzip
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.randomness import derive
-
-SPLIT_SEED = 0  # the split belongs to the task: trials with other seeds must be measured on the same examples
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Inputs (examples, ...) and targets (examples, ...), in memory."""
-
-    inputs: Tensor
-    targets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def to(self, device: torch.device) -> "Examples":
-        """The same examples on `device`."""
-        return Examples(self.inputs.to(device), self.targets.to(device))
-
-
-def bundled(name: str, *, delimiter: str | None = ",", header: bool = False) -> Tensor:
-    """A bundled file of numbers as (rows, columns), float64. Raises ConfigurationError if it is not there."""
-    package = find_spec("sklearn")
-    if package is None or not package.submodule_search_locations:
-        raise ConfigurationError(
-            "this task's data ships with scikit-learn, which is not installed: pip install scikit-learn"
-        )
-    path = Path(package.submodule_search_locations[0]) / "datasets" / "data" / name
-    if not path.exists():
-        raise ConfigurationError(f"{path} is missing: install the release of scikit-learn that uv.lock names")
-    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
-    return torch.from_numpy(np.loadtxt(text.splitlines()[int(header) :], delimiter=delimiter, ndmin=2))
-
-
-def split(inputs: Tensor, targets: Tensor, *, validation: float = 0.2) -> tuple[Examples, Examples]:
-    """(training, validation): a fixed shuffle, the same for every trial."""
-    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(SPLIT_SEED))
-    held_out = int(len(inputs) * validation)
-    chosen, rest = order[:held_out], order[held_out:]
-    return Examples(inputs[rest], targets[rest]), Examples(inputs[chosen], targets[chosen])
 
 
 class DataOrder:

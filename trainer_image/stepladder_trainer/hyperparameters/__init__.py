@@ -1,0 +1,19 @@
+"""Hyperparameters: declared in groups, one file each, and read by name."""
+
+from stepladder_trainer.hyperparameters.data import DataHyperparameters
+from stepladder_trainer.hyperparameters.model import ModelHyperparameters
+from stepladder_trainer.hyperparameters.optimizer import OptimizerHyperparameters
+from stepladder_trainer.hyperparameters.reading import KNOWN, Hyperparameters, read
+from stepladder_trainer.hyperparameters.regularisation import RegularisationHyperparameters
+from stepladder_trainer.hyperparameters.schedule import ScheduleHyperparameters
+
+__all__ = [
+    "KNOWN",
+    "DataHyperparameters",
+    "Hyperparameters",
+    "ModelHyperparameters",
+    "OptimizerHyperparameters",
+    "RegularisationHyperparameters",
+    "ScheduleHyperparameters",
+    "read",
+]

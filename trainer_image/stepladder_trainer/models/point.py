@@ -1,0 +1,27 @@
+"""A model that is a position and looks at no input: for the synthetic tasks."""
+
+import torch
+from torch import Tensor, nn
+
+from stepladder_trainer.models.request import Request
+
+
+class Point(nn.Module):
+    """A position in `dimensions`."""
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(dimensions))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, ...) -> (batch, dimensions): the position, for every example."""
+        return self.weight.expand(len(inputs), -1)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Near (1, ..., 1)."""
+        self.weight.copy_(1 + 0.5 * torch.randn(self.weight.shape, generator=generator))
+
+
+def point(request: Request) -> nn.Module:
+    """A position with as many dimensions as the task has outputs."""
+    return Point(request.shape.outputs)

@@ -1,0 +1,42 @@
+"""What a task is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from stepladder_trainer.contract import Scalar
+from stepladder_trainer.data.examples import Dataset
+from stepladder_trainer.hyperparameters import Hyperparameters
+from stepladder_trainer.models.shape import Shape
+
+Loss = Callable[[Any, Tensor, float], Tensor]
+Measure = Callable[[Any, Tensor], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a task is made from: the trainer's flags, and the trial's hyperparameters."""
+
+    data: str | None = None  # --data: a file or a folder
+    options: Mapping[str, Scalar] = field(default_factory=dict)  # --option NAME=VALUE
+    point: Hyperparameters = field(default_factory=Hyperparameters)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """Data, and how models are trained and judged on it.
+
+    `loss(outputs, targets, label_smoothing)` is the mean over a batch that training minimises, a scalar.
+    `measure(outputs, targets)` is what evaluation reports: values of each example, (batch,), whose mean over all of a
+    set is the metric; `error` becomes `validation_error`, and `loss` is there too.
+    """
+
+    training: Dataset
+    validation: Dataset
+    shape: Shape
+    loss: Loss
+    measure: Measure
+    test: Dataset | None = None
