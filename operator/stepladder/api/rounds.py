@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from stepladder.api.model import ApiModel, cel, list_map, rules
+from stepladder.api.probes import Probe
 from stepladder.api.samplers import Sampler
 from stepladder.api.space import MAX_PARAMETERS, FixedValue
 
@@ -109,7 +110,7 @@ class Round(ApiModel):
                 "rounds cannot change once they are there, since their trials would not compare: add another round",
             ),
             cel(
-                "has(self.from) != (has(self.trials) || has(self.sampler.explicit))",
+                "has(self.probe) || has(self.from) != (has(self.trials) || has(self.sampler.explicit))",
                 "trials (new configurations) and from (the best of an earlier round) exclude each other:"
                 " give exactly one of them",
             ),
@@ -139,6 +140,29 @@ class Round(ApiModel):
                 "!has(self.from) || self.from.round != self.name",
                 "from.round names this round itself: name an earlier one",
             ),
+            cel(
+                "!has(self.probe) || !has(self.trials)",
+                "trials goes with a search, and a probe measures one configuration: remove it, and list several in"
+                " sampler.explicit",
+            ),
+            cel(
+                "!has(self.probe) || (has(self.from) ? self.sampler.algorithm == 'QuasiRandom'"
+                " : self.sampler.algorithm in ['QuasiRandom', 'OneAtATime', 'Explicit'])",
+                "sampler searches, and a probe measures what it is given: remove it beside from, else set"
+                " sampler.algorithm: OneAtATime with a baseline, or Explicit",
+            ),
+            cel(
+                "!has(self.probe) || self.sampler.warmStart.size() == 0",
+                "sampler.warmStart begins a search, and a probe searches nothing: remove it",
+            ),
+            cel(
+                "!has(self.probe) || self.pruner.algorithm == 'None'",
+                "pruner compares trials, and a probe is not one of several: set pruner.algorithm: None",
+            ),
+            cel(
+                "!has(self.probe) || !has(self.stopWhenNoImprovement)",
+                "stopWhenNoImprovement ends a search, and a probe searches nothing: remove it",
+            ),
         )
     }
     name: str = Field(
@@ -157,8 +181,13 @@ class Round(ApiModel):
     sampler: Sampler = Sampler()
     pruner: Pruner = Pruner()
     stop_when_no_improvement: NoImprovement | None = None
+    probe: Probe | None = Field(
+        default=None, description="Measure the training with this instead of searching: the round ends in a verdict."
+    )
 
     @property
     def proposals(self) -> int:
         """How many configurations the round proposes, over all scientific settings; 0 for one with `from`."""
-        return len(self.sampler.explicit.configurations) if self.sampler.explicit else self.trials or 0
+        if self.sampler.explicit is not None:
+            return len(self.sampler.explicit.configurations)
+        return self.trials or int(self.probe is not None and self.from_ is None)

@@ -140,6 +140,16 @@ class TuningStudySpec(ApiModel):
                 "rounds[].from.round names no round of this study: give the name of an earlier round",
             ),
             cel(
+                "self.rounds.all(r, !has(r.from) || !self.rounds.exists(e, e.name == r.from.round && has(e.probe)))",
+                "rounds[].from.round names a probe, which compares no configurations: name a round that searches",
+            ),
+            cel(
+                "self.rounds.all(r, !has(r.probe) || has(r.from) || r.sampler.algorithm != 'QuasiRandom')"
+                " || (self.presets.size() == 0 && self.parameters.all(p, p.role == 'Fixed'))",
+                "rounds[].probe measures one configuration, and parameters leave open which: name it with"
+                " sampler.algorithm: OneAtATime and its baseline, with Explicit, or with from",
+            ),
+            cel(
                 "self.presets.size() > 0"
                 " || self.parameters.all(p, !has(p.when) || self.parameters.exists(q, q.name == p.when.parameter))",
                 "parameters[].when.parameter names no parameter of this study: correct the name or add the parameter",

@@ -6,6 +6,7 @@ from pydantic import Field, computed_field
 
 from stepladder.api.conditions import Condition
 from stepladder.api.model import ANY_SCALAR, ApiModel, Scalar, list_map
+from stepladder.api.probes import ProbeVerdict
 from stepladder.api.rounds import MAX_ROUNDS
 from stepladder.api.space import MAX_PARAMETERS
 
@@ -54,6 +55,9 @@ class RoundStatus(ApiModel):
     best: BestTrial | None = None
     spread: Spread | None = Field(default=None, description="Of the best configuration, where it was repeated.")
     message: str = Field(default="", max_length=1024, description="Why it ended before all its trials, if it did.")
+    verdict: ProbeVerdict | None = Field(
+        default=None, description="Of a probe: what its first configuration has come to."
+    )
 
 
 class TuningStudyStatus(ApiModel):

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from stepladder.api.conditions import Condition
 from stepladder.api.model import ATOMIC, PRESERVE, ApiModel, Scalar, cel, list_map, rules
+from stepladder.api.probes import Probe, ProbeVerdict
 from stepladder.api.rounds import MAX_STEPS, Resource
 from stepladder.api.space import MAX_PARAMETERS
 from stepladder.api.study import FailurePolicy, Objective, Trainer
@@ -92,6 +93,10 @@ class TrialSpec(ApiModel):
                 " apply another Trial",
             ),
             cel(
+                "has(self.probe) == has(oldSelf.probe) && (!has(self.probe) || self.probe == oldSelf.probe)",
+                "probe cannot change, since the trial has begun to measure: apply another Trial",
+            ),
+            cel(
                 "self.number == oldSelf.number && self.round == oldSelf.round && self.bracket == oldSelf.bracket"
                 " && self.configuration == oldSelf.configuration && self.repeat == oldSelf.repeat"
                 " && has(self.study) == has(oldSelf.study) && (!has(self.study) || self.study == oldSelf.study)",
@@ -134,6 +139,7 @@ class TrialSpec(ApiModel):
         description="Steps that are evaluated because a rung judges there.",
         json_schema_extra=ATOMIC,
     )
+    probe: Probe | None = Field(default=None, description="Measure this instead of training; ends in a verdict.")
     desired: Desired = Desired.RUN
     stop_reason: Outcome | None = Field(
         default=None, description="Goes with desired: Stop. Pruned or Stopped, as the study has it."
@@ -173,6 +179,7 @@ class TrialStatus(ApiModel):
     node: str | None = Field(default=None, max_length=253, description="The node that it is on.")
     checkpoint: Checkpoint | None = None
     best_checkpoint: Checkpoint | None = Field(default=None, description="The checkpoint of the best evaluation.")
+    verdict: ProbeVerdict | None = Field(default=None, description="What a probe has found.")
     provenance: dict[str, Annotated[str, Field(max_length=1024, description="A version.")]] = Field(
         default={}, max_length=32, description="What trained it: versions, device, commit, as the trainer tells."
     )

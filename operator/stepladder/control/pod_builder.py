@@ -12,6 +12,7 @@ from stepladder.api.study import Objective, Trainer
 from stepladder.api.trial import TrialSpec
 from stepladder.control.ownership import owner_reference
 from stepladder.control.store import PODS, Object
+from stepladder.engine import probes
 
 CHECKPOINT_VOLUME: Final = "stepladder-checkpoints"
 TARGET_ANNOTATION: Final = f"{names.GROUP}/target-steps"
@@ -63,6 +64,8 @@ def trial_document(carrier: Carrier, attempt: int) -> str:
     }
     if spec.resource is Resource.DATA_FRACTION:
         document["dataFractions"] = [[step, step / spec.horizon_steps] for step in sorted(spec.rung_steps)]
+    if spec.probe is not None:
+        document["probe"] = probes.options(spec.probe, spec.horizon_steps)
     return json.dumps(document, separators=(",", ":"))
 
 

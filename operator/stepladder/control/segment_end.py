@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from stepladder.api import names
+from stepladder.api.probes import ProbeVerdict
 from stepladder.api.rounds import MAX_STEPS
 from stepladder.api.trial import Checkpoint, EndReason, Observation
 from stepladder.control.observing import finite
+from stepladder.control.probe_verdict import probe_verdict
 from stepladder.control.store import Object
 
 # The trainer's exit codes (sysexits.h; docs/trainer.md). Whatever is not named here is an unexplained error.
@@ -37,7 +39,7 @@ DISRUPTIONS: Final = {
 INTERRUPTION_SECONDS: Final = 1
 MESSAGE_LIMIT: Final = 1024
 PATH_LIMIT: Final = 1024
-PROVENANCE_LIMIT: Final = 32
+PROVENANCE_LIMIT: Final = 28  # the status holds 32, the image and the seed among them
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class SegmentEnd:
     checkpoint: Checkpoint | None = None
     best_checkpoint: Checkpoint | None = None
     provenance: dict[str, str] = field(default_factory=dict)
+    verdict: ProbeVerdict | None = None
+    image: dict[str, str] = field(default_factory=dict)  # what ran, as far as the kubelet says
     started_at: str | None = None
     ended_at: str | None = None
 
@@ -87,6 +91,8 @@ def segment_end(pod: Object) -> SegmentEnd | None:
         checkpoint=_checkpoint(result.get("checkpoint"), result.get("step")),
         best_checkpoint=_best_checkpoint(result.get("best")),
         provenance=_provenance(result.get("provenance")),
+        verdict=probe_verdict(result.get("verdict")),
+        image=_image(container),
         started_at=terminated.get("startedAt"),
         ended_at=terminated.get("finishedAt"),
     )
@@ -200,4 +206,12 @@ def _best_checkpoint(best: object) -> Checkpoint | None:
 def _provenance(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
-    return {_text(k): _text(v)[:256] for k, v in list(value.items())[:PROVENANCE_LIMIT] if v is not None}
+    told = list(value.items())[:PROVENANCE_LIMIT]
+    return {_text(k)[:64]: _text(v)[:256] for k, v in told if v is not None}
+
+
+def _image(container: dict[str, Any]) -> dict[str, str]:
+    """The image, and its digest in the registry where the node knows it: an image that was built there has none."""
+    reference = _text(container.get("imageID") or "").rpartition("://")[2]  # of Docker: docker-pullable://NAME@DIGEST
+    found = {"image": _text(container.get("image") or ""), "imageDigest": reference if "@sha256:" in reference else ""}
+    return {name: value for name, value in found.items() if 0 < len(value) <= PATH_LIMIT}

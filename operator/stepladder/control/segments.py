@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
+from stepladder.api.probes import Probe
 from stepladder.api.study import Direction, FailurePolicy, PodRetention
 from stepladder.api.trial import (
     Attempt,
@@ -171,7 +172,9 @@ def _record(situation: Situation, status: TrialStatus, pod: PodView, end: Segmen
     status = _with_observations(status, end.observations, spec, situation.direction)
     to_step = end.to_step if end.to_step is not None else status.last.step if status.last else 0
     reason, message = end.reason, end.message
-    if reason is EndReason.COMPLETED and not any(o.step == pod.target_steps for o in status.observations):
+    if reason is EndReason.COMPLETED and spec.probe is not None:
+        reason, message = _probed(spec.probe, end)
+    elif reason is EndReason.COMPLETED and not any(o.step == pod.target_steps for o in status.observations):
         reason, message = _incomplete(situation.metric, pod.target_steps, to_step, end)
     gpu_seconds = pod.gpus * seconds_between(end.started_at, end.ended_at)
     attempt = Attempt(
@@ -197,7 +200,11 @@ def _record(situation: Situation, status: TrialStatus, pod: PodView, end: Segmen
     outcome = status.outcome or OUTCOMES.get(reason)
     if outcome is None and retries > situation.policy.max_retries:
         outcome = Outcome.FAILED
-    if outcome is None and any(o.step >= spec.horizon_steps for o in status.observations):
+    if outcome is None and (
+        reason is EndReason.COMPLETED
+        if spec.probe is not None
+        else any(o.step >= spec.horizon_steps for o in status.observations)
+    ):
         outcome = Outcome.COMPLETED
     return (
         status.model_copy(
@@ -212,7 +219,8 @@ def _record(situation: Situation, status: TrialStatus, pod: PodView, end: Segmen
                 "best_checkpoint": end.best_checkpoint or status.best_checkpoint,
                 "trained_steps": status.trained_steps + end.trained_steps,
                 "gpu_seconds": status.gpu_seconds + gpu_seconds,
-                "provenance": end.provenance or status.provenance,
+                "provenance": _provenance(spec, status, end),
+                "verdict": end.verdict if spec.probe is not None and outcome is Outcome.COMPLETED else status.verdict,
                 "pod": None,
             }
         ),
@@ -224,6 +232,26 @@ def _later(situation: Situation, attempt: Attempt, doublings: int) -> str:
     """When to try again. A node's clock may be ahead of ours, so an end in the future counts as now."""
     delay = min(FIRST_RETRY_SECONDS * 2 ** min(doublings, 16), LONGEST_RETRY_SECONDS)
     return to_wire(min(from_wire(attempt.ended_at), situation.now) + timedelta(seconds=delay))
+
+
+def _probed(probe: Probe, end: SegmentEnd) -> tuple[EndReason, str]:
+    """What an exit with 0 means for a probe, whose result is its verdict."""
+    if end.verdict is not None and end.verdict.type is probe.type:
+        return EndReason.COMPLETED, end.message
+    if end.disrupted:
+        return EndReason.DISRUPTED, "the trainer was told to end, and did so without a verdict"
+    found = f"a verdict of {end.verdict.type}" if end.verdict is not None else "no verdict"
+    return EndReason.CONFIGURATION_ERROR, (
+        f"the trainer exited with 0 and {found}, asked for {probe.type}: use Stepladder's trainer, or let yours answer"
+        " probe in its trial with verdict in its termination message (docs/probes.md)"
+    )
+
+
+def _provenance(spec: TrialSpec, status: TrialStatus, end: SegmentEnd) -> dict[str, str]:
+    """Of the newest attempt that said what it is; of one that was killed before it could, at least the image."""
+    if not end.provenance and (status.provenance or not end.image):
+        return status.provenance
+    return {**end.provenance, **end.image, "seed": str(spec.seed)}
 
 
 def _incomplete(metric: str, target: int, to_step: int, end: SegmentEnd) -> tuple[EndReason, str]:
@@ -257,7 +285,12 @@ def _fruitless(status: TrialStatus, newest: Attempt) -> int:
 def _with_observations(
     status: TrialStatus, new: Iterable[Observation], spec: TrialSpec, direction: Direction
 ) -> TrialStatus:
-    """The status with observations added: the first report of a step counts, and the list stays bounded."""
+    """The status with observations added: the first report of a step counts, and the list stays bounded.
+
+    What is evaluated while probing, at learning rates that nobody would train with, is no result of the objective.
+    """
+    if spec.probe is not None:
+        return status
     known = {o.step: o for o in status.observations}
     best = status.best
     sign = 1 if direction is Direction.MINIMIZE else -1

@@ -299,17 +299,21 @@ def _standstill(seen: Observed) -> tuple[str, str] | None:
 
 
 def _happenings(old: TuningStudyStatus, new: TuningStudyStatus, choices: Mapping[str, Choices]) -> Iterator[Happening]:
-    """One Event per condition that has turned, per round that has ended early or begun, and of what Auto has chosen."""
-    before_by_name = {round_.name: round_.message for round_ in old.rounds}
+    """One Event per condition that has turned, per round that has ended early, in a verdict, or begun, and of what Auto
+    has chosen."""
+    before_by_name = {round_.name: round_ for round_ in old.rounds}
     for round_ in new.rounds:
-        if round_.message and not before_by_name.get(round_.name):
+        before = before_by_name.get(round_.name)
+        if round_.message and not (before and before.message):
             yield Happening("RoundEndedEarly", f"round {round_.name} has {round_.message}")
+        if round_.verdict and not (before and before.verdict):
+            yield Happening("ProbeEnded", f"round {round_.name}: {round_.verdict.summary}")
     if new.round and new.round != old.round:
         yield Happening("RoundStarted", f"round {new.round} has begun")
         if new.round in choices:
             yield Happening("AutoChose", f"round {new.round}: {choices[new.round]}")
     for condition in new.conditions:
         turn = (ConditionType(condition.type), condition.status)
-        before = find(old.conditions, turn[0])
-        if turn in TOLD and (before is None or before.status != condition.status):
+        was = find(old.conditions, turn[0])
+        if turn in TOLD and (was is None or was.status != condition.status):
             yield Happening(condition.reason, condition.message, warning=TOLD[turn])

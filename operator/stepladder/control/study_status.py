@@ -15,7 +15,7 @@ from stepladder.control.trial_status import condition
 from stepladder.engine.actions import Plan
 from stepladder.engine.groups import REMEMBERED, in_groups
 from stepladder.engine.observed import TrialView
-from stepladder.engine.ranking import full_training_steps, incumbent, spread
+from stepladder.engine.ranking import full_training_steps, incumbent, round_verdict, spread
 from stepladder.engine.rounds import by_round
 from stepladder.engine.stalling import stalled
 
@@ -157,6 +157,7 @@ def _rounds(spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterable[Roun
             best=best_trial(incumbent(spec, of_round)),
             spread=spread(spec.objective.direction, of_round) if round_.repeats > 1 else None,
             message=_ended_early(spec, round_, of_round),
+            verdict=round_verdict(of_round),
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from stepladder.api import names
 from stepladder.api.model import Scalar
+from stepladder.api.probes import Probe
 from stepladder.api.rounds import Resource
 from stepladder.api.trial import TrialSpec
 from stepladder.control.ownership import owner_reference
@@ -32,6 +33,7 @@ def build_trial(study: Object, start: Start, parameters: Mapping[str, Scalar]) -
         horizon_steps=start.horizon_steps,
         rung_steps=start.rung_steps,
         resource=_resource(study, start.round),
+        probe=_probe(study, start.round),
     )
     return {
         "apiVersion": TRIALS.api_version,
@@ -44,6 +46,11 @@ def build_trial(study: Object, start: Start, parameters: Mapping[str, Scalar]) -
         },
         "spec": spec.wire(),
     }
+
+
+def _probe(study: Object, round_name: str) -> Probe | None:
+    given = next((r.get("probe") for r in study["spec"]["rounds"] if r["name"] == round_name), None)
+    return None if given is None else Probe.model_validate(given)
 
 
 def _resource(study: Object, round_name: str) -> Resource:

@@ -93,6 +93,7 @@ def trial_view(trial: Object) -> TrialView:
         trained_steps=status.trained_steps,
         gpu_seconds=status.gpu_seconds,
         trouble=_trouble(status),
+        verdict=status.verdict,
         added=names.ADDED_LABEL in trial["metadata"].get("labels", {}),
     )
 

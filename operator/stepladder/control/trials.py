@@ -72,7 +72,7 @@ class TrialReconciler:
             await self._writer.patch(Key(PODS, key.namespace, name), deadline)
         for name in decision.delete:
             await self._writer.delete(Key(PODS, key.namespace, name))
-        if decision.status.outcome is None:
+        if decision.status.outcome is None and carrier.spec.probe is None:
             self._scraper.watch(key, target_of(self._cache, key, decision.status.pod, carrier))
         else:
             self._scraper.forget(key)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from stepladder.api.study import PrunerAlgorithm, Round, TuningStudySpec
+from stepladder.engine import probes
 from stepladder.engine.ladder import Ladder
 from stepladder.engine.pruners import POLICIES
 from stepladder.engine.rounds import layout
@@ -43,6 +44,10 @@ def forecast(spec: TuningStudySpec, round_: Round) -> Forecast:
     trial is better than all before it, all of a rung but `reductionFactor - 1` go on. Others may train all to the end.
     """
     configurations = round_.from_.best if round_.from_ else round_.proposals
+    if round_.probe is not None:
+        most, sure = probes.steps(round_.probe, round_.max_steps)
+        worst = configurations * round_.repeats * most
+        return Forecast((), worst if sure else None, worst, worst)
     full = configurations * round_.repeats * round_.max_steps
     algorithm = round_.pruner.algorithm
     if algorithm not in (*_SYNCHRONOUS, PrunerAlgorithm.ASHA) or algorithm not in POLICIES:

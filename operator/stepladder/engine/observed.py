@@ -6,6 +6,7 @@ from functools import partial
 from math import isfinite
 
 from stepladder.api.model import Scalar
+from stepladder.api.probes import ProbeVerdict
 from stepladder.api.study import Direction, TuningStudySpec
 from stepladder.api.trial import Desired, Observation, Outcome
 
@@ -34,6 +35,7 @@ class TrialView:
     trained_steps: int = 0
     gpu_seconds: float = 0.0
     trouble: str = ""  # why it cannot start, or has failed: a sentence for people
+    verdict: ProbeVerdict | None = None  # of a probe, which has no results
     added: bool = False  # applied by a person: beside what the round planned, its number and place mean nothing
 
     # What follows from these. Every plan asks it of every trial, so it is worked out once for each view.

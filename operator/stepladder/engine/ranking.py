@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from stepladder.api.probes import ProbeVerdict
 from stepladder.api.study import Direction, Objective, Spread, TuningStudySpec
 from stepladder.api.trial import Outcome
 from stepladder.engine.observed import TrialView, better, rank_key
@@ -87,9 +88,17 @@ def spread(direction: Direction, trials: Iterable[TrialView]) -> Spread | None:
     return None
 
 
+def round_verdict(trials: Iterable[TrialView]) -> ProbeVerdict | None:
+    """The verdict of a probe round: that of its first trial that has one, since `from` gives the best the first place.
+
+    `trials` are those of the round, in number order.
+    """
+    return next((trial.verdict for trial in trials if trial.verdict is not None), None)
+
+
 def full_training_steps(trials: Iterable[TrialView]) -> int:
-    """Steps that these trials would have taken, had each been trained to the end."""
-    return sum(trial.horizon_steps for trial in trials)
+    """Steps that these trials would have taken, had each been trained to the end. A probe is never cut short."""
+    return sum(trial.trained_steps if trial.verdict is not None else trial.horizon_steps for trial in trials)
 
 
 def _standing(trial: TrialView) -> tuple[int, int]:

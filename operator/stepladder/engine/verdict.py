@@ -7,7 +7,7 @@ from stepladder.api.trial import Outcome
 from stepladder.engine import budget
 from stepladder.engine.actions import Verdict
 from stepladder.engine.observed import Observed
-from stepladder.engine.ranking import incumbent, meets_target
+from stepladder.engine.ranking import incumbent, meets_target, round_verdict
 
 BUDGET_EXHAUSTED: Final = "BudgetExhausted"
 NO_RESULT: Final = "NoResult"
@@ -40,17 +40,33 @@ def early(observed: Observed, *, rounds_done: bool) -> Verdict | None:
 
 def completed(observed: Observed) -> Verdict:
     """How the study ended whose rounds are all done."""
-    if incumbent(observed.spec, observed.trials) is None:
-        return Verdict(succeeded=False, reason=NO_RESULT, message=_best(observed))
-    rounds = len(observed.spec.rounds)
-    done = "The round is" if rounds == 1 else f"All {rounds} rounds are"
-    return Verdict(succeeded=True, reason=ROUNDS_COMPLETED, message=f"{done} done. {_best(observed)}")
+    rounds = observed.spec.rounds
+    if all(round_.probe is not None for round_ in rounds):
+        found, why = _answers(observed)
+    else:
+        found, why = incumbent(observed.spec, observed.trials) is not None, _best(observed)
+    if not found:
+        return Verdict(succeeded=False, reason=NO_RESULT, message=why)
+    done = "The round is" if len(rounds) == 1 else f"All {len(rounds)} rounds are"
+    return Verdict(succeeded=True, reason=ROUNDS_COMPLETED, message=f"{done} done. {why}")
 
 
 def nothing_to_start_from(observed: Observed, round_name: str, source: str) -> Verdict:
     """The verdict on a study whose round `round_name` starts from the best of a round that found nothing."""
     message = f"Round {round_name} starts from the best of {source}, which has no result. {_best(observed)}"
     return Verdict(succeeded=False, reason=NO_RESULT, message=message)
+
+
+def _answers(observed: Observed) -> tuple[bool, str]:
+    """Of a study of nothing but probes: whether each has its verdict, and what they say."""
+    verdicts = {
+        round_.name: round_verdict([trial for trial in observed.trials if trial.round == round_.name])
+        for round_ in observed.spec.rounds
+    }
+    without = [name for name, found in verdicts.items() if found is None]
+    if without:
+        return False, f"No trial of {', '.join(without)} has come to a verdict.{_first_failure(observed)}"
+    return True, " ".join(f"{name}: {found.summary}" for name, found in verdicts.items() if found is not None)
 
 
 def _best(observed: Observed) -> str:

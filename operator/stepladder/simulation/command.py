@@ -5,7 +5,7 @@ from stepladder.control.store import Invalid, Object
 from stepladder.engine import reading
 from stepladder.simulation import curves
 from stepladder.simulation.conditions import Conditions
-from stepladder.simulation.limits import capped
+from stepladder.simulation.limits import capped, unprobed
 from stepladder.simulation.seeds import Question
 from stepladder.simulation.table import Table
 
@@ -29,6 +29,7 @@ def question(
     spec = reading.read(manifest["spec"])
     if spec.suspend:
         raise Invalid("spec.suspend is true, so nothing would run: remove it")
+    spec, left_out = unprobed(spec)
     found = curves.read(file, text, spec.objective.metric, seconds_per_step)
     spec, notes = capped(spec, table := Table(file, found, spec))
     conditions = Conditions(
@@ -36,4 +37,4 @@ def question(
         failure_rate=failure_rate,
         gpus=gpus_of(spec.trainer.template["spec"]) if gpus is None else gpus,
     )
-    return Question(manifest["metadata"]["name"], spec, table, conditions, trace), notes
+    return Question(manifest["metadata"]["name"], spec, table, conditions, trace), (*left_out, *notes)

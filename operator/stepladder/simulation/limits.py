@@ -2,7 +2,24 @@
 
 from stepladder.api.study import TuningStudySpec
 from stepladder.engine.space import settings
+from stepladder.simulation.curves import Refused
 from stepladder.simulation.table import Table
+
+
+def unprobed(spec: TuningStudySpec) -> tuple[TuningStudySpec, tuple[str, ...]]:
+    """The study without its probes, and a sentence for each that is left out.
+
+    Raises Refused where nothing is left.
+    """
+    searched = tuple(round_ for round_ in spec.rounds if round_.probe is None)
+    if not searched:
+        raise Refused("every round is a probe, which measures what no table of curves holds: add a round that searches")
+    notes = tuple(
+        f"round {round_.name}: a probe is left out, since it measures what no table of curves holds"
+        for round_ in spec.rounds
+        if round_.probe is not None
+    )
+    return spec.model_copy(update={"rounds": searched}), notes
 
 
 def capped(spec: TuningStudySpec, table: Table) -> tuple[TuningStudySpec, tuple[str, ...]]:

@@ -15,17 +15,18 @@ MANY_ROUNDS = 3
 
 def advice(spec: TuningStudySpec) -> Iterator[Problem]:
     """Of the whole spec, worst first."""
-    if all(parameter.role is Role.FIXED for parameter in spec.parameters):
+    searching = [round_ for round_ in spec.rounds if round_.probe is None]
+    if searching and all(parameter.role is Role.FIXED for parameter in spec.parameters):
         yield Problem(
             "spec.parameters",
             "every parameter is Fixed, so that all trials are one configuration: give a range, or use repeats",
         )
     for index, parameter in enumerate(spec.parameters):
         yield from parameter_advice(parameter, f"spec.parameters[{index}]")
-    if len(spec.rounds) > MANY_ROUNDS:
+    if len(searching) > MANY_ROUNDS:
         yield Problem(
             "spec.rounds",
-            f"{len(spec.rounds)} rounds are planned before the first has been looked at: plan one or two, read the"
+            f"{len(searching)} rounds are planned before the first has been looked at: plan one or two, read the"
             " report, then add the next",
         )
     for index, round_ in enumerate(spec.rounds):

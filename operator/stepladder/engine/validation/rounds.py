@@ -44,7 +44,8 @@ def _overrides(spec: TuningStudySpec, round_: Round, field: str) -> Iterator[Pro
 def _settings(spec: TuningStudySpec, round_: Round, field: str) -> Iterator[Problem]:
     scientific = [p.categorical.values for p in spec.parameters if p.role is Role.SCIENTIFIC and p.categorical]
     settings = prod(len(values) for values in scientific)
-    if round_.from_ is None and round_.sampler.explicit is None and round_.proposals < settings:
+    listed = round_.from_ is not None or round_.sampler.explicit is not None or round_.probe is not None
+    if not listed and round_.proposals < settings:
         yield Problem(
             f"{field}.trials",
             f"{round_.proposals} trials cannot compare the {settings} combinations of Scientific values: give at least"
