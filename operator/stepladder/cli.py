@@ -151,8 +151,11 @@ def validate(files: tuple[Path, ...]) -> None:
 @click.option(
     "--curves", type=_FILE, required=True, help="Recorded learning curves: JSON lines, one configuration each."
 )
-@click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="How many studies to simulate.")
-@click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True, help="The first one's spec.seed.")
+@click.option(
+    "--seeds", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="How many studies to simulate."
+)
+@click.option("--first-seed", type=click.IntRange(0, 1_000_000_000), default=0, show_default=True,
+              help="The first one's spec.seed.")  # fmt: skip
 @click.option("--parallelism", type=int, help="In place of spec.parallelism.")
 @click.option("--target", type=_Finite(), help="In place of spec.objective.target: each study ends when it is met.")
 @click.option("--sampler", help="In place of the rounds' sampler.algorithm.")
@@ -161,7 +164,7 @@ def validate(files: tuple[Path, ...]) -> None:
               help="Of curves that do not say how long they took.")  # fmt: skip
 @click.option("--pod-start-seconds", type=_Finite(0), default=0.0, show_default=True,
               help="What every start and every continuation of a trial costs before its first step.")  # fmt: skip
-@click.option("--failure-rate", type=_Finite(0, 1, max_open=True), default=0.0, show_default=True,
+@click.option("--failure-rate", type=_Finite(0, 0.9), default=0.0, show_default=True,
               help="Of segments that are interrupted at a random step and go on from there.")  # fmt: skip
 @click.option("--gpus", type=click.IntRange(0), help="GPUs of a trial.  [default: those of spec.trainer.template]")
 @click.option("--jobs", type=click.IntRange(1), help="Processes to use.  [default: one for each core]")

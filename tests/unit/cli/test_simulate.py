@@ -156,3 +156,14 @@ def test_a_number_that_is_not_finite_is_refused(
     assert result.exit_code == 2
     assert option in result.stderr
     assert "finite" in result.stderr or "range" in result.stderr
+
+
+@pytest.mark.parametrize(("option", "value"), [("--failure-rate", 0.999), ("--first-seed", 2**31)])
+def test_what_would_never_end_or_the_api_does_not_know_is_refused(
+    invoke: Invoke, files: tuple[Path, Path], option: str, value: float
+) -> None:
+    """At a failure rate of 0.999 nearly every segment is interrupted: the study took hours of real time."""
+    study, curves = files
+    result = invoke("simulate", study, "--curves", curves, option, value, "--seeds", 1)
+    assert result.exit_code == 2
+    assert option in result.stderr
