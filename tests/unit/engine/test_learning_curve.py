@@ -131,6 +131,9 @@ def test_the_best_so_far_is_never_stopped() -> None:
     # `best` of a view is its lowest, so the direction is turned here.
     assert pruned(upside_down(falling, 1.0), upside_down(best(0.9), 1.0), direction=Direction.MINIMIZE) == []
     assert pruned(flat(0, 0.5)) == []
+    # Nor one that has been as good as the best, to the last digit.
+    equal = climbing(0, 0.9, *([0.4] * 14))
+    assert pruned(upside_down(equal, 1.0), upside_down(best(0.9), 1.0), direction=Direction.MINIMIZE) == []
 
 
 def test_a_curve_is_judged_from_min_steps_and_six_points_on() -> None:

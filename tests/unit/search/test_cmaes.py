@@ -109,3 +109,24 @@ def test_a_generation_that_still_runs_moves_nothing() -> None:
     swapped = [Record({"x": -i / 10, "y": -0.5}) for i in range(1, 7)]
     made = [OptunaRecord(IN_MEMORY).propose(asking([*done, *some], CMAES, FLAT), 12) for some in (running, swapped)]
     assert made[0] == made[1]
+
+
+def second_generation(known: int, *, mirrored: bool) -> dict[str, float]:
+    """The first proposal of the third generation, after one whose first `known` members have results: the better, the
+    further to the right, or to the left where `mirrored`."""
+    sign = -1 if mirrored else 1
+    done = [Record({"x": i / 10, "y": 0.0}, ((1, i / 10),), Outcome.COMPLETED) for i in range(6)]
+    second = [
+        Record({"x": i / 10 - 0.3, "y": 0.5}, ((1, -sign * i / 10),), Outcome.COMPLETED)
+        if i < known
+        else Record({"x": i / 10 - 0.3, "y": 0.5})
+        for i in range(6)
+    ]
+    made = OptunaRecord(IN_MEMORY).propose(asking([*done, *second], CMAES, FLAT), 12)
+    return {name: float(value) for name, value in made.items()}
+
+
+def test_half_a_generation_is_enough_and_less_is_not() -> None:
+    """Catches a search that waits for the slowest half, or steps by a third."""
+    assert second_generation(3, mirrored=False) != second_generation(3, mirrored=True)
+    assert second_generation(2, mirrored=False) == second_generation(2, mirrored=True)
