@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from stepladder.api.study import Parameter, Role, Round, TuningStudySpec
 from stepladder.control.store import Invalid, Object
-from stepladder.engine import presets
+from stepladder.engine import presets, probes
 from stepladder.engine.auto import Choice, Choices
 from stepladder.engine.branches import MOST, Branch, Setting, settings_of
 from stepladder.engine.extents import extent
@@ -69,6 +69,8 @@ def _round(spec: TuningStudySpec, round_: Round, choices: Choices | None) -> dic
         "maxSteps": round_.max_steps,
         "pruner": _decided(round_.pruner.algorithm, choices.pruner if choices else None),
     }
+    if round_.probe is not None:
+        told["probe"] = probes.options(round_.probe, round_.max_steps)
     if round_.from_ is None:
         told["sampler"] = _decided(round_.sampler.algorithm, choices.sampler if choices else None)
         told["space"] = _space(spec, round_)

@@ -64,14 +64,25 @@ def _round(told: Told) -> Iterator[str]:
     repeats = f", each {told['repeats']} times" if told["repeats"] > 1 else ""
     yield f"Round {told['name']}: {count}{repeats}, up to {told['maxSteps']:,} steps"
     rows: list[tuple[str, ...]] = []
+    if "probe" in told:
+        rows.append(("probe", _probe(told["probe"])))
     if "from" in told:
         rows.append(("from", f"the best {told['from']['best']} of {told['from']['round']}"))
-    else:
+    elif "probe" not in told:
         rows += [("sampler", _decided(told["sampler"])), *_space(told["space"])]
-    rows.append(("pruner", _decided(told["pruner"])))
+    if "probe" not in told:
+        rows.append(("pruner", _decided(told["pruner"])))
     rows += _ladders(told["ladders"])
     rows.append(("steps", _steps(told["steps"])))
     yield from (f"  {row}" for row in _aligned(rows))
+
+
+def _probe(told: Told) -> str:
+    options = {name: value if isinstance(value, list) else [value] for name, value in told.items() if name != "type"}
+    shown = (
+        f"{name} {' '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in vs)}" for name, vs in options.items()
+    )
+    return f"{told['type']}: {', '.join(shown)}"
 
 
 def _decided(told: Told) -> str:

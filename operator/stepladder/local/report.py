@@ -33,6 +33,7 @@ def summary(end: Snapshot) -> dict[str, Any]:
             "step": best.step,
             "checkpoint": best.checkpoint,
         },
+        "probes": [{"round": r.name} | r.verdict.wire() for r in end.status.rounds if r.verdict is not None],
         "wallSeconds": wall_seconds(end.status),
     }
 
@@ -57,6 +58,7 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
             f"  {end.spec.objective.metric} {number(best.value)} at step {best.step:,}",
             f"  checkpoint {best.checkpoint or 'none: trainer.checkpoints names no claim'}",
         ]
+    found += _probes(end)
     found += [f"  {spread}" for spread in _spreads(end)]
     found += [f"  round {r.name} {r.message}" for r in end.status.rounds if r.message]
     found += _fidelity(end)
@@ -72,6 +74,8 @@ def saving(at: Snapshot) -> str:
     """What was trained, against training every trial to the end."""
     if not at.done.steps or not at.full_steps:
         return "No steps were trained."
+    if at.done.steps == at.full_steps:
+        return f"Trained {at.done.steps:,} steps."
     saved = 1 - at.done.steps / at.full_steps
     full = f"every trial to the end would have taken {at.full_steps:,}"
     return f"Trained {at.done.steps:,} steps; {full}: {saved:.0%} saved."
@@ -90,6 +94,22 @@ def duration(seconds: float) -> str:
 def number(value: object) -> str:
     """A value with as many digits as one reads."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _probes(end: Snapshot) -> list[str]:
+    """What each probe has found, and where its picture and its points lie."""
+    found: list[str] = []
+    for round_ in end.status.rounds:
+        verdict = round_.verdict
+        if verdict is None:
+            continue
+        found += ["", f"Probe {round_.name} ({verdict.type}): {verdict.summary}"]
+        found += [f"  {name}: {number(value)}" for name, value in sorted(verdict.suggestions.items())]
+        found += [f"  noticed: {', '.join(verdict.flags)}"] if verdict.flags else []
+        found += [
+            f"  {what} {place}" for what, place in (("picture", verdict.picture), ("data", verdict.data)) if place
+        ]
+    return found
 
 
 def _failures(end: Snapshot, layout: Layout) -> list[str]:

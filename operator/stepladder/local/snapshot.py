@@ -11,7 +11,7 @@ from stepladder.api.trial import Outcome, TrialStatus
 from stepladder.control.store import Object
 from stepladder.control.study_status import planned_trials
 from stepladder.control.trial_view import trial_view
-from stepladder.engine import reading, space
+from stepladder.engine import probes, reading, space
 from stepladder.engine.ladder import Ladder
 from stepladder.engine.observed import TrialView
 from stepladder.engine.ranking import full_training_steps, incumbent
@@ -141,9 +141,19 @@ def _failures(failed: Iterable[Object]) -> tuple[Failure, ...]:
 
 def planned_work(spec: TuningStudySpec) -> Work:
     """What the study takes if no trial fails and, under ASHA, one in `reductionFactor` is promoted."""
-    ladders = (ladder for round_ in spec.rounds for ladder in _ladders(spec, round_))
-    climbs = [climb for ladder in ladders for climb in _climbs(ladder.rungs, ladder.size, ladder.reduction_factor)]
+    climbs = [climb for round_ in spec.rounds for climb in _planned(spec, round_)]
     return Work(sum(size for size, _ in climbs), sum(size * steps for size, steps in climbs))
+
+
+def _planned(spec: TuningStudySpec, round_: Round) -> Iterator[tuple[int, int]]:
+    """Segments of equal length: how many, and their steps. A probe is one segment."""
+    ladders = _ladders(spec, round_)
+    if round_.probe is not None:
+        most, _ = probes.steps(round_.probe, round_.max_steps)
+        yield sum(ladder.size for ladder in ladders), most
+        return
+    for ladder in ladders:
+        yield from _climbs(ladder.rungs, ladder.size, ladder.reduction_factor)
 
 
 def _climbs(rungs: Sequence[int], size: int, reduction_factor: int) -> Iterator[tuple[int, int]]:

@@ -132,3 +132,19 @@ def change(file: Path, **spec: Any) -> None:
     manifest = yaml.safe_load(file.read_text())
     manifest["spec"] |= spec
     file.write_text(yaml.safe_dump(manifest))
+
+
+def test_a_probe_ends_in_a_verdict_that_is_told(study: StudyMaker, invoke: Invoke) -> None:
+    """From the manifest through a process's last words to the report, for programs and for people."""
+    sampler = {"algorithm": "OneAtATime", "oneAtATime": {"baseline": [{"name": "x", "value": 0.7}]}}
+    file = study(rounds=[{"name": "range", "maxSteps": 30, "sampler": sampler, "probe": {"type": "LearningRateRange"}}])
+    ended = invoke("run", file, "--output", "json")
+    assert ended.exit_code == 0, ended.output
+    found = last_object(ended.stdout)
+    (probe,) = found["probes"]
+    assert (probe["round"], probe["summary"], probe["suggestions"]) == ("range", "x is 0.7.", {"x": 0.3})
+    assert (found["trials"], found["best"]) == ({"completed": 1}, None)
+    assert (
+        f"Probe range (LearningRateRange): x is 0.7.\n  x: 0.3\n  picture {probe['picture']}"
+        in invoke("run", file).stdout
+    )

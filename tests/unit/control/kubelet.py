@@ -44,6 +44,19 @@ def objective(document: dict[str, Any], step: int) -> float:
     return float(round(floor + 1.0 / step, 9))
 
 
+def verdict(document: dict[str, Any]) -> dict[str, Any]:
+    """What a probe is answered with."""
+    place = document["checkpointDirectory"]
+    return {
+        "type": document["probe"]["type"],
+        "summary": f"A learning rate of 0.01 suits {document['parameters']}.",
+        "suggestions": {"learning_rate": 0.01},
+        "flags": ["InputBound"],
+        "picture": f"{place}/probe.svg",
+        "data": f"{place}/probe.json",
+    }
+
+
 Script = Callable[[dict[str, Any]], Ending | None]
 Curve = Callable[[dict[str, Any], int], float]
 
@@ -62,12 +75,14 @@ class SimulatedKubelet:
         *,
         curve: Curve = objective,
         serves: bool = False,
+        verdict: Callable[[dict[str, Any]], Any] = verdict,
     ) -> None:
         self._store = store
         self._disk = disk
         self._script = script
         self._curve = curve
         self._serves = serves
+        self._verdict = verdict
         self._pages: dict[str, Callable[[], str]] = {}  # by the address of a pod
         self._pods: dict[str, asyncio.Task[None]] = {}
         self.running: set[str] = set()
@@ -172,6 +187,8 @@ class SimulatedKubelet:
             "trainedSteps": end - start,
             "message": "simulated",
         }
+        if "probe" in document and code == 0:
+            message["verdict"] = self._verdict(document)
         if ending is not None and ending.vanishes:
             await self._store.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
         else:

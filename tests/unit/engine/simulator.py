@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
+from stepladder.api.probes import ProbeVerdict
 from stepladder.api.study import TuningStudySpec
 from stepladder.api.trial import Desired, Observation, Outcome
 from stepladder.engine.actions import Action, Promote, SetDesired, Start, Stop, Verdict
@@ -77,7 +78,13 @@ class Simulator:
                 self._change(trial.name, has_pod=True)
 
     def finish(self, trial: TrialView) -> None:
-        """The trial's segment ends with a result; its pod is still there."""
+        """The trial's segment ends with a result, or a probe with its verdict; its pod is still there."""
+        probe = next(round_.probe for round_ in self.spec.rounds if round_.name == trial.round)
+        if probe is not None:
+            verdict = ProbeVerdict(type=probe.type, summary=f"{trial.name} has measured.")
+            trained = trial.trained_steps + trial.target_steps
+            self._change(trial.name, outcome=Outcome.COMPLETED, verdict=verdict, trained_steps=trained, has_pod=False)
+            return
         value = self.objective(trial, trial.target_steps)
         best = trial.best
         if best is None or value < best.value:

@@ -107,6 +107,10 @@ def test_conditions_become_a_verdict_and_a_sentence(
             Work(13, 630),
         ),
         ([{"name": "a", "trials": 2, "maxSteps": 10}, AGAIN], Work(8, 620)),
+        (
+            [{"name": "a", "trials": 2, "maxSteps": 10}, AGAIN | {"probe": {"type": "Instability"}}],
+            Work(8, 20 + 6 * 300),
+        ),
     ],
 )
 def test_planned_work_is_that_of_a_study_that_resumes_every_promotion(rounds: list[Object], work: Work) -> None:
@@ -234,6 +238,15 @@ def test_time_left_follows_from_the_steps_of_this_run_alone() -> None:
     assert out.getvalue().splitlines()[1].endswith("about 14s left")
 
 
+VERDICT = {
+    "type": "LearningRateRange",
+    "summary": "The loss falls fastest at 0.0123456.",
+    "suggestions": {"learning_rate": 0.0123456},
+    "flags": ["InputBound"],
+    "picture": "/c/range.svg",
+}
+
+
 def finished(**best: Any) -> Snapshot:
     found = {"trial": "t-0", "value": 0.0223456, "step": 90, "parameters": {"x": 0.123456, "kind": "adam"}, **best}
     return taken(
@@ -247,6 +260,7 @@ def finished(**best: Any) -> Snapshot:
             {"name": "explore", "spread": {"trial": "t-0", "mean": 0.5, "standardDeviation": 0.1, "repeats": 3}},
             {"name": "other", "spread": {"trial": "t-1", "mean": 0.5, "standardDeviation": 0, "repeats": 1}},
             {"name": "short", "message": "ended after 3 of 9 trials"},
+            {"name": "range", "verdict": VERDICT},
         ],
     )
 
@@ -264,6 +278,8 @@ def test_the_report_has_the_best_configuration_its_error_its_checkpoint_and_what
         "Trained 120 steps; every trial to the end would have taken 180: 33% saved.",
         "mean 0.5, standard deviation 0.1 over 3 seeds",
         "round short ended after 3 of 9 trials",
+        "Probe range (LearningRateRange): The loss falls fastest at 0.0123456.\n  learning_rate: 0.01235\n",
+        "  noticed: InputBound\n  picture /c/range.svg\n",
         "/home/me",
     ):
         assert expected in said
@@ -295,6 +311,7 @@ def test_the_summary_is_the_promised_object() -> None:
             "step": 90,
             "checkpoint": "/c",
         },
+        "probes": [{"round": "range", **VERDICT}],
         "wallSeconds": 187.0,
     }
 

@@ -143,3 +143,12 @@ def test_a_warm_start_that_is_left_out_is_told() -> None:
     study = checked(manifest({"trials": 2, "maxSteps": 10, "sampler": sampler}))
     _, notes = question(study, "c.jsonl", constant(4, [10]))
     assert notes == ("round round-0: sampler.warmStart is left out, since no other study is at hand",)
+
+
+def test_a_probe_is_left_out_and_told() -> None:
+    """Catches a forecast that asks the table for curves of a learning-rate ramp."""
+    probe = {"maxSteps": 400, "sampler": {"algorithm": "OneAtATime"}, "probe": {"type": "LearningRateRange"}}
+    asked, notes = question(checked(manifest(probe, {"trials": 2, "maxSteps": 10})), "c.jsonl", constant(4, [10]))
+    assert notes == ("round round-0: a probe is left out, since it measures what no table of curves holds",)
+    assert [round_.name for round_ in asked.spec.rounds] == ["round-1"]
+    assert "every round is a probe" in said(constant(4, [10]), probe)
