@@ -35,7 +35,7 @@ class TrialDocument:
     evaluation_steps: frozenset[int] = frozenset()
     data_fractions: tuple[tuple[int, float], ...] = ()  # (up to this step, this part of the data), ascending
     objective: Objective | None = None
-    checkpoint_directory: Path | None = None
+    checkpoint_directory: Path | str | None = None  # a path, or the URL of a place in a bucket
     name: str = "trial"
     attempt: int = 0
     standalone: bool = False  # started by hand: no operator asked for this
@@ -84,7 +84,7 @@ def read(environ: Mapping[str, str]) -> TrialDocument | None:
                 f"{TRIAL}: parameter {name} must be a number, a string or a boolean, not {value!r}"
             )
     target = _positive(document, "targetSteps")
-    directory = document.get("checkpointDirectory")
+    directory = _get(document, "checkpointDirectory", str) if document.get("checkpointDirectory") else None
     return TrialDocument(
         parameters=parameters,
         seed=_get(document, "seed", int),
@@ -93,7 +93,7 @@ def read(environ: Mapping[str, str]) -> TrialDocument | None:
         evaluation_steps=_steps(document, "evaluationSteps"),
         data_fractions=_fractions(document, "dataFractions"),
         objective=Objective(_get(objective, "metric", str), minimize=direction == "Minimize"),
-        checkpoint_directory=Path(directory) if directory else None,
+        checkpoint_directory=directory or None,
         name="/".join(str(document[key]) for key in ("namespace", "study", "trial") if key in document) or "trial",
         attempt=_get(document, "attempt", int) if "attempt" in document else 0,
     )

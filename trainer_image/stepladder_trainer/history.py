@@ -47,8 +47,11 @@ class History:
         value = self._by_step.get(step, {}).get(metric, math.nan)
         return value if math.isfinite(value) else None
 
+    def ranking(self, objective: Objective) -> list[tuple[int, float]]:
+        """(step, value) of every evaluation with a finite value, best first, the earlier of equals first."""
+        sign = 1 if objective.minimize else -1
+        return sorted(self.values(objective.metric), key=lambda item: (sign * item[1], item[0]))
+
     def best(self, objective: Objective) -> tuple[int, float] | None:
         """(step, value) of the best evaluation, the earliest of equals, or None if nothing finite was measured."""
-        values = self.values(objective.metric)
-        sign = 1 if objective.minimize else -1
-        return min(values, key=lambda item: (sign * item[1], item[0]), default=None)
+        return next(iter(self.ranking(objective)), None)

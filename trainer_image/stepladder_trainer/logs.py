@@ -1,12 +1,14 @@
 """Where the log goes: standard error, unless the script has its own arrangement, and the trial's directory."""
 
+import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from stepladder_trainer.checkpoints import storage
+from stepladder_trainer.checkpoints import Store
+from stepladder_trainer.outcomes import TrialError
 
+NAME = "trainer.log"
 FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
 
 logger = logging.getLogger("stepladder_trainer")
@@ -28,12 +30,23 @@ def to_stderr() -> Iterator[None]:
 
 
 @contextmanager
-def to_file(path: Path) -> Iterator[None]:
-    """Append the log to `path` while the block runs, for `stepladder logs`. Raises StorageError."""
-    with storage(path.parent):
-        handler = logging.FileHandler(path)
-    with _handler(handler):
-        yield
+def beside_checkpoints(store: Store) -> Iterator[None]:
+    """Append the log of the block to `trainer.log` in `store`, for `stepladder logs`: line by line, or at the end where
+    a line costs as much as a file. Raises StorageError."""
+    if store.appends:
+        store.append(NAME, "")
+        with _handler(logging.FileHandler(store.path(NAME))):
+            yield
+        return
+    lines = io.StringIO()
+    try:
+        with _handler(logging.StreamHandler(lines)):
+            yield
+    finally:
+        try:
+            store.append(NAME, lines.getvalue())
+        except TrialError as error:  # how the trial ended has been told
+            logger.warning("the log stays here: %s", error)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from stepladder_trainer import contract, exposition, logs
-from stepladder_trainer.checkpoints import Checkpoints
+from stepladder_trainer.checkpoints import KEEP_BEST
 from stepladder_trainer.contract import TrialDocument
 from stepladder_trainer.ending import Ending
 from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError, StorageError
@@ -32,8 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def trial(*, target_steps: int = 1000) -> Iterator[Trial]:
+def trial(*, target_steps: int = 1000, keep_best: int = KEEP_BEST) -> Iterator[Trial]:
     """The trial that this process was started for.
+
+    Of its checkpoints the `keep_best` best by the study's objective are kept, and the newest two.
 
     Without an operator it is a stand-in of `target_steps` steps: nothing is served, saved or written, signals and exit
     codes are as ever. With one, leaving the block in any other way than by reaching the target exits the process with
@@ -44,16 +46,16 @@ def trial(*, target_steps: int = 1000) -> Iterator[Trial]:
         if not os.environ.get(contract.TRIAL):
             logger.info("no %s: training alone, nothing is saved", contract.TRIAL)
             document = TrialDocument(target_steps=target_steps, horizon_steps=target_steps, standalone=True)
-            yield Trial(document, exposition.Board(), StopRequest())
+            yield Trial(document, exposition.Board(), StopRequest(), keep_best=keep_best)
             return
         with Ending(contract.termination_log(os.environ)) as ending, ExitStack() as stack:
             request = stack.enter_context(listening())
             document = contract.read(os.environ) or TrialDocument()
             board = exposition.Board()
-            ending.trial = current = Trial(document, board, request)
-            if document.checkpoint_directory:
-                Checkpoints(document.checkpoint_directory).prepare()
-                until_told.enter_context(logs.to_file(document.checkpoint_directory / "trainer.log"))
+            ending.trial = current = Trial(document, board, request, keep_best=keep_best)
+            stack.enter_context(current.saving())
+            if current.store is not None:
+                until_told.enter_context(logs.beside_checkpoints(current.store))
             stack.enter_context(exposition.serve(board, contract.metrics_port(os.environ)))
             logger.info("trial %s, attempt %d: to step %d", document.name, document.attempt, document.target_steps)
             yield current

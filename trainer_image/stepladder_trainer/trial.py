@@ -5,11 +5,12 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
 from stepladder_trainer import randomness
-from stepladder_trainer.checkpoints import Checkpoints, storage, write_durably
+from stepladder_trainer.checkpoints import KEEP_BEST, Checkpoints, Saver, Snapshot, Store, detached
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.exposition import METRIC_NAME, Board
 from stepladder_trainer.history import History
@@ -34,15 +35,19 @@ class Part(Protocol):
 class Trial:
     """One trial, as its training code sees it. Steps count optimizer updates from 1; made by `trial()`."""
 
-    def __init__(self, document: TrialDocument, board: Board, request: StopRequest) -> None:
+    def __init__(
+        self, document: TrialDocument, board: Board, request: StopRequest, *, keep_best: int = KEEP_BEST
+    ) -> None:
         self.document = document
+        self.keep_best = keep_best  # checkpoints of the best evaluations, besides the newest
         self.step = 0  # the last finished step
         self.from_step = 0  # where this process began
         self._board = board
         self._request = request
         self._parts: dict[str, Part] = {}
         self._checkpoints = Checkpoints(document.checkpoint_directory) if document.checkpoint_directory else None
-        self.saved_step: int | None = None  # the newest checkpoint's step
+        self._saver = Saver(self._checkpoints.save) if self._checkpoints else None
+        self._snapshot_step: int | None = None  # of the newest checkpoint, be it written or still in memory
 
     @property
     def parameters(self) -> Mapping[str, Scalar]:
@@ -114,11 +119,7 @@ class Trial:
         known = self.history.add(step, {name: float(value) for name, value in metrics.items()})
         logger.info("step %d of %d: %s", step, self.target_steps, ", ".join(f"{k} {v:.6g}" for k, v in metrics.items()))
         if self._checkpoints is not None:
-            with (
-                storage(self._checkpoints.directory),
-                (self._checkpoints.directory / "evaluations.jsonl").open("a") as file,
-            ):
-                file.write(json.dumps({"step": step, **known.metrics}) + "\n")
+            self._checkpoints.add_evaluation(step, known.metrics)
 
     def restore(self, **parts: Part) -> int:
         """Name the parts of the training state, load the newest checkpoint into them; returns its step, 0 without one.
@@ -127,7 +128,7 @@ class Trial:
         """
         self._parts = parts
         found = self._checkpoints.newest() if self._checkpoints else None
-        if self._checkpoints is None or found is None:
+        if self._checkpoints is None or self._saver is None or found is None:
             return 0
         step, content = found
         path = self._checkpoints.path(step)
@@ -145,33 +146,32 @@ class Trial:
             ) from error
         randomness.set_global_states(content["random"])
         self._board.history = History.of(content["evaluations"])
-        lines = [json.dumps({"step": item.step, **item.metrics}) + "\n" for item in self.history.evaluations]
-        with storage(self._checkpoints.directory):  # evaluations after the checkpoint are about to be measured again
-            write_durably(self._checkpoints.directory / "evaluations.jsonl", "".join(lines).encode())
-        self.step = self.from_step = self.saved_step = step
+        self._checkpoints.write_evaluations(content["evaluations"])  # those after it are about to be measured again
+        self.step = self.from_step = self._snapshot_step = self._saver.saved_step = step
         logger.info("resumed from %s", path)
         return step
 
     def checkpoint(self, step: int) -> None:
-        """Save the parts given to `restore` as the state after `step` updates. Raises StorageError."""
-        self.step = step
-        if self._checkpoints is None:
-            return
-        best = self.best
-        content = {
-            "identity": self.document.identity,
-            "parts": {name: part.state_dict() for name, part in self._parts.items()},
-            "random": randomness.global_states(),
-            "evaluations": [(item.step, dict(item.metrics)) for item in self.history.evaluations],
-        }
-        self._checkpoints.save(step, content, best=best[0] if best else None)
-        self.saved_step = step
+        """Save the parts given to `restore` as the state after `step` updates. They may change as soon as this returns:
+        a copy is written in the background, and `flush` waits for it.
+
+        Raises StorageError if an earlier checkpoint could not be written.
+        """
+        self._save(step, pinned=True)
+
+    def flush(self) -> None:
+        """Wait until every checkpoint is durable. Raises StorageError."""
+        if self._saver is not None:
+            self._saver.flush()
 
     def steps(self, *, checkpoint_seconds: float = 60.0, **parts: Part) -> Iterator[int]:
         """Yield the steps that are left, 1 being a new trial's first; the block between two of them is one optimizer
         update.
 
-        Restores first. Saves at the study's rungs, after a best evaluation, every `checkpoint_seconds`, and at the end.
+        Restores first. Saves at the study's rungs, after an evaluation that is among the `keep_best` best so far, every
+        `checkpoint_seconds`, and at the end.
+
+        Raises StorageError, at the next step, if a checkpoint could not be written.
         """
         self.restore(**parts)
         saved_at = time.monotonic()
@@ -179,13 +179,64 @@ class Trial:
             step = self.step + 1
             yield step
             self.step = step
-            best = self.best
-            worth_keeping = step in self.document.evaluation_steps or (best is not None and best[0] == step)
-            if worth_keeping or time.monotonic() - saved_at >= checkpoint_seconds:
-                self.checkpoint(step)
+            if self._saver is None:
+                continue
+            self._saver.raise_failure()
+            rung = step in self.document.evaluation_steps
+            due = time.monotonic() - saved_at >= checkpoint_seconds and self._saver.has_room()
+            if rung or due or self._among_the_best(step):
+                self._save(step, pinned=rung)
                 saved_at = time.monotonic()
-        if self.saved_step != self.step and self.step > self.from_step:
-            self.checkpoint(self.step)
+        if self._snapshot_step != self.step and self.step > self.from_step:
+            self._save(self.step, pinned=True)
+        self.flush()
+
+    def _save(self, step: int, *, pinned: bool) -> None:
+        self.step = step
+        if self._saver is None:
+            return
+        self._saver.raise_failure()
+        began = time.perf_counter()
+        objective = self.document.objective
+        ranking = [evaluated for evaluated, _ in self.history.ranking(objective)] if objective else []
+        self._saver.wait_for_room(ranking[: self.keep_best])
+        content = {
+            "identity": self.document.identity,
+            "parts": detached({name: part.state_dict() for name, part in self._parts.items()}),
+            "random": randomness.global_states(),
+            "evaluations": [(item.step, dict(item.metrics)) for item in self.history.evaluations],
+        }
+        self._saver.put(Snapshot(step, content, ranking, self.keep_best, pinned))
+        self._snapshot_step = step
+        held = self._board.numbers.get("checkpoint_stall_seconds", 0.0)
+        self._board.numbers["checkpoint_stall_seconds"] = held + time.perf_counter() - began
+
+    def _among_the_best(self, step: int) -> bool:
+        objective = self.document.objective
+        if objective is None or self.history.value(objective.metric, step) is None:
+            return False
+        return step in [evaluated for evaluated, _ in self.history.ranking(objective)[: self.keep_best]]
+
+    @property
+    def saved_step(self) -> int | None:
+        """The step of the newest durable checkpoint."""
+        return self._saver.saved_step if self._saver else None
+
+    @property
+    def store(self) -> Store | None:
+        """Where the checkpoints lie, for what else should lie beside them. None without an operator."""
+        return self._checkpoints.store if self._checkpoints else None
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """See to it that there is a place for checkpoints, and that however the block is left all of them are durable
+        before. Raises StorageError, or ConfigurationError where no retry can help."""
+        if self._checkpoints is None or self._saver is None:
+            yield
+            return
+        self._checkpoints.prepare()
+        with self._saver.flushed():
+            yield
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -193,8 +244,7 @@ class Trial:
         return self.history.best(self.document.objective) if self.document.objective else None
 
     def checkpoint_of(self, step: int | None) -> str | None:
-        """The path of the checkpoint of `step`, if there is one."""
-        if self._checkpoints is None or step is None:
+        """The path or URL of the checkpoint of `step`, if there is one."""
+        if self._checkpoints is None or step is None or not self._checkpoints.has(step):
             return None
-        path = self._checkpoints.path(step)
-        return str(path) if path.exists() else None
+        return self._checkpoints.path(step)
