@@ -65,6 +65,12 @@ class Trainer(ApiModel):
         description="A PodTemplateSpec. The container named trainer is given the trial.",
         json_schema_extra=POD_TEMPLATE,
     )
+    nodes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Pods that train one trial together, each from the template and with the GPUs that it asks for.",
+    )
     checkpoints: Checkpoints = Checkpoints()
     metrics: Metrics = Metrics()
     pod_retention: PodRetention = PodRetention.FAILED

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from stepladder import telemetry
+from stepladder.control import placing
 from stepladder.control.cache import Cache, Key, concerns, key_of
 from stepladder.control.clock import Clock, SystemClock
 from stepladder.control.events import EventRecorder
@@ -124,7 +125,7 @@ class Controller:
     def _queue_for(self, change: Change) -> None:
         self._enqueue(concerns(change.resource, change.object))
         namespace = change.object["metadata"].get("namespace", "")
-        if change.resource == QUOTAS or (change.resource == PODS and _frees_quota(change)):
+        if change.resource == QUOTAS or (change.resource == PODS and _makes_room(change)):
             self._quota.wake(namespace)
         if change.resource == STUDIES and self._is_new_spec(change):
             # What a trial may do follows from its study's spec too: its template, its failure policy.
@@ -186,6 +187,7 @@ class Controller:
                 self.queue.add_after(key, after)
 
 
-def _frees_quota(change: Change) -> bool:
-    """Whether a pod's change may have given GPUs back."""
-    return change.type == "DELETED" or change.object.get("status", {}).get("phase") in ("Succeeded", "Failed")
+def _makes_room(change: Change) -> bool:
+    """Whether a pod's change may have given GPUs back, or lets the next group look for nodes."""
+    ended = change.object.get("status", {}).get("phase") in ("Succeeded", "Failed")
+    return change.type == "DELETED" or ended or placing.settles(change.object)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from stepladder.api import names
+from stepladder.api.trainer import Trainer
 
 _QUANTITY: Final = re.compile(r"(\d+)(?:[eE](\d{1,2})|([kMGTPE]))?")
 _THOUSANDS: Final = {"k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
@@ -30,6 +31,11 @@ def gpus_of(spec: dict[str, Any]) -> int:
     """
     together = sum(map(_wanted, spec.get("containers") or ()))
     return max(together, *map(_wanted, spec.get("initContainers") or ()), 0)
+
+
+def gpus_of_trial(trainer: Trainer) -> int:
+    """GPUs of all pods that train one trial."""
+    return trainer.nodes * gpus_of(trainer.template["spec"])
 
 
 def total(pods: Iterable[dict[str, Any]]) -> int:

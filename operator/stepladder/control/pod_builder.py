@@ -10,7 +10,9 @@ from stepladder.api import names
 from stepladder.api.rounds import Resource
 from stepladder.api.study import Objective, Trainer
 from stepladder.api.trial import TrialSpec
+from stepladder.control import rendezvous
 from stepladder.control.ownership import owner_reference
+from stepladder.control.pod_group import member_name
 from stepladder.control.store import PODS, Object
 from stepladder.engine import probes
 
@@ -30,9 +32,9 @@ class Carrier:
     trainer: Trainer
 
 
-def pod_name(trial: str, attempt: int) -> str:
-    """Pods are named by trial and attempt, so that a second controller cannot make the same pod twice."""
-    return f"{trial}-{attempt}"
+def pod_name(trial: str, attempt: int, rank: int = 0) -> str:
+    """Pods are named by trial, attempt and rank, so that a second controller cannot make the same pod twice."""
+    return member_name(f"{trial}-{attempt}", rank)
 
 
 def checkpoint_directory(carrier: Carrier) -> str:
@@ -72,12 +74,14 @@ def trial_document(carrier: Carrier, attempt: int) -> str:
 def template_digest(trainer: Trainer) -> str:
     """What tells one template from another, in all that a pod is made of."""
     made_of = {name: value for name, value in trainer.wire().items() if name != "podRetention"}
+    if trainer.nodes == 1:
+        del made_of["nodes"]  # pods that wait through an upgrade of the operator are not made anew
     text = json.dumps(made_of, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def build_pod(carrier: Carrier, attempt: int) -> Object:
-    """The pod of one attempt: the study's template, with the trial put into the container named trainer."""
+def build_pod(carrier: Carrier, attempt: int, rank: int = 0) -> Object:
+    """A pod of one attempt: the study's template, with the trial put into the container named trainer."""
     template = copy.deepcopy(carrier.trainer.template)
     meta, trial = template.get("metadata") or {}, carrier.trial["metadata"]
     labels = {
@@ -101,11 +105,11 @@ def build_pod(carrier: Carrier, attempt: int) -> Object:
     container = next(c for c in spec["containers"] if c["name"] == names.TRAINER_CONTAINER)
     _into_trainer(container, carrier, attempt)
     _checkpoint_volume(spec, container, carrier)
-    return {
+    pod = {
         "apiVersion": PODS.api_version,
         "kind": PODS.kind,
         "metadata": {
-            "name": pod_name(trial["name"], attempt),
+            "name": pod_name(trial["name"], attempt, rank),
             "namespace": trial["namespace"],
             "labels": labels,
             "annotations": {
@@ -117,6 +121,9 @@ def build_pod(carrier: Carrier, attempt: int) -> Object:
         },
         "spec": spec,
     }
+    if carrier.trainer.nodes > 1:
+        rendezvous.equip(pod, container, rank, carrier.trainer.nodes)
+    return pod
 
 
 def _into_trainer(container: dict[str, Any], carrier: Carrier, attempt: int) -> None:

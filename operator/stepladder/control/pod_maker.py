@@ -1,4 +1,4 @@
-"""Makes a trial's next pod, and tells what keeps it from being made."""
+"""Makes the pods of a trial's next attempt, and tells what keeps them from being made."""
 
 import asyncio
 from collections import defaultdict
@@ -20,7 +20,7 @@ NAME_TAKEN_RETRY_SECONDS: Final = 1.0
 
 @dataclass(frozen=True)
 class Made:
-    """What came of it: a pod, unless there is a hindrance, a time to try again, or a reason never to."""
+    """What came of it: all pods, unless there is a hindrance, a time to try again, or a reason never to."""
 
     hindrance: Hindrance | None = None
     refused: bool = False  # by the API server, for a quota
@@ -29,7 +29,7 @@ class Made:
 
     @property
     def pod(self) -> bool:
-        """Whether the pod is there now."""
+        """Whether they are there now."""
         return self == Made()
 
 
@@ -41,30 +41,41 @@ class PodMaker:
         self._creating: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def make(self, carrier: Carrier, attempt: int, shortage: Callable[[], str]) -> Made:
-        """Make the pod of this attempt, unless it is there or `shortage` of quota has a reason not to.
+        """Make the pods of this attempt, unless they are there or `shortage` of quota has a reason not to.
 
-        Raises StoreError where what hinders may pass by itself.
+        All or none: rank 0 comes last, and nothing runs without it; if one is refused, those before it go again. Raises
+        StoreError where what hinders may pass by itself; what is left behind then goes with the next decision.
         """
-        manifest = build_pod(carrier, attempt)
-        key = key_of(PODS, manifest)
-        async with self._creating[key.namespace]:
-            # Creating a name that exists upsets the quota's accounting, so it is looked up first.
-            found = await self._writer.refresh(key)
-            if found is not None:
-                return _taken(carrier.trial, key, found)
+        manifests = [build_pod(carrier, attempt, rank) for rank in reversed(range(carrier.trainer.nodes))]
+        keys = [key_of(PODS, manifest) for manifest in manifests]
+        async with self._creating[keys[0].namespace]:
+            for key in keys:
+                # Creating a name that exists upsets the quota's accounting, so it is looked up first.
+                found = await self._writer.refresh(key)
+                if found is not None:
+                    return _taken(carrier.trial, key, found)
             if short := shortage():  # others have been made while this one waited for its turn
                 return Made(Hindrance(short, quota=True))
-            try:
-                await self._writer.create(PODS, manifest)
-            except AlreadyExists:
-                return Made(retry_after=NAME_TAKEN_RETRY_SECONDS)
-            except QuotaExceeded as error:
-                return Made(Hindrance(quota.refusal(str(error)), quota=True), refused=True)
-            except Forbidden as error:
-                return Made(Hindrance(f"the API server refuses the pod: {error}"), retry_after=REFUSED_RETRY_SECONDS)
-            except Invalid as error:
-                return Made(never=f"trainer.template makes no valid pod: {error}")
+            for place, manifest in enumerate(manifests):
+                if (refused := await self._create(manifest)) is not None:
+                    for key in keys[:place]:
+                        await self._writer.delete(key)
+                    return refused
         return Made()
+
+    async def _create(self, manifest: Object) -> Made | None:
+        """Create a pod; what to make of it if that is refused."""
+        try:
+            await self._writer.create(PODS, manifest)
+        except AlreadyExists:
+            return Made(retry_after=NAME_TAKEN_RETRY_SECONDS)
+        except QuotaExceeded as error:
+            return Made(Hindrance(quota.refusal(str(error)), quota=True), refused=True)
+        except Forbidden as error:
+            return Made(Hindrance(f"the API server refuses the pod: {error}"), retry_after=REFUSED_RETRY_SECONDS)
+        except Invalid as error:
+            return Made(never=f"trainer.template makes no valid pod: {error}")
+        return None
 
 
 def _taken(trial: Object, key: Key, found: Object) -> Made:

@@ -3,10 +3,11 @@
 from typing import Any, Final
 
 from stepladder.api import names
+from stepladder.control import rendezvous
 from stepladder.control.gpus import gpus_of
 from stepladder.control.pod_builder import TARGET_ANNOTATION, TEMPLATE_ANNOTATION
-from stepladder.control.segment_end import interrupted, segment_end, trainer_status
-from stepladder.control.segments import PodView, Stage
+from stepladder.control.pod_group import PodView, Stage
+from stepladder.control.segment_end import evicted, interrupted, segment_end, trainer_status
 from stepladder.control.store import Object
 
 # Waiting reasons that every starting container goes through; any other one is worth telling.
@@ -17,22 +18,31 @@ def pod_view(pod: Object, *, exists: bool = True) -> PodView:
     """What the decisions see of a pod."""
     meta, status = pod["metadata"], pod.get("status", {})
     end = segment_end(pod)
-    running = "running" in (trainer_status(pod) or {}).get("state", {})
+    running = (trainer_status(pod) or {}).get("state", {}).get("running")
+    annotations = meta.get("annotations") or {}
+    trainer = next(c for c in pod["spec"]["containers"] if c["name"] == names.TRAINER_CONTAINER)
     return PodView(
         name=meta["name"],
         attempt=int(meta["labels"][names.ATTEMPT_LABEL]),
-        template=meta.get("annotations", {}).get(TEMPLATE_ANNOTATION, ""),
-        target_steps=int(meta.get("annotations", {}).get(TARGET_ANNOTATION, 0)),
-        stage=Stage.ENDED if end else Stage.RUNNING if running else Stage.WAITING,
+        template=annotations.get(TEMPLATE_ANNOTATION, ""),
+        target_steps=int(annotations.get(TARGET_ANNOTATION, 0)),
+        stage=Stage.ENDED if end else Stage.RUNNING if running is not None else Stage.WAITING,
         end=end,
         deleting="deletionTimestamp" in meta,
         interrupted=interrupted(pod),
+        evicted=evicted(pod),
         exists=exists,
         lingers=end is not None and _lingers(status),
         gpus=gpus_of(pod["spec"]),
         node=pod["spec"].get("nodeName"),
-        waiting_for=_waiting_for(status),
+        waiting_for="" if rendezvous.gated(pod) else _waiting_for(status),
         created_at=meta.get("creationTimestamp"),
+        started_at=(running or {}).get("startedAt"),
+        rank=int(meta["labels"].get(names.RANK_LABEL, 0)),
+        nodes=int(annotations.get(names.NODES_ANNOTATION, 1)),
+        gated=rendezvous.gated(pod),
+        address=status.get("podIP"),
+        port=rendezvous.port_of(pod, trainer),
     )
 
 

@@ -6,13 +6,15 @@ refused (by a quota on CPUs, say) are tried one by one: the next when one of the
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from stepladder.control import quota
+from stepladder.api import names
+from stepladder.control import placing, quota
 from stepladder.control.cache import Cache, Key
 from stepladder.control.gpus import total
 from stepladder.control.store import PODS, QUOTAS, Object
+from stepladder.control.trial_status import Hindrance
 
 State = tuple[int, int]
 """What the cache knew of pods and quotas, as revisions."""
@@ -45,6 +47,16 @@ class QuotaQueue:
         line = self._lines[trial.namespace]
         (line.short.add if short else line.short.discard)(trial)
         return short
+
+    def turn(self, trial: Key) -> Hindrance | None:
+        """What keeps the pods of a group from being made though there is quota: another group still looks for nodes.
+
+        Two groups that held some nodes each and waited for the others' would wait for ever.
+        """
+        others = (
+            p for p in self._pods(trial.namespace) if p["metadata"]["labels"].get(names.TRIAL_LABEL) != trial.name
+        )
+        return placing.before(others)
 
     def in_vain(self, trial: Key) -> str:
         """Why it was refused, if nothing has changed since it asked; else empty."""
@@ -117,6 +129,8 @@ class QuotaQueue:
         if revision != self._revision:
             self._revision, self._held = revision, {}
         if namespace not in self._held:
-            pods = (p for p in self._cache.all(PODS) if p["metadata"]["namespace"] == namespace)
-            self._held[namespace] = total(pods)
+            self._held[namespace] = total(self._pods(namespace))
         return self._held[namespace]
+
+    def _pods(self, namespace: str) -> Iterator[Object]:
+        return (p for p in self._cache.all(PODS) if p["metadata"]["namespace"] == namespace)

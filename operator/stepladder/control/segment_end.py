@@ -24,10 +24,10 @@ EXIT_REASONS: Final = {
     75: EndReason.INTERRUPTED,
     78: EndReason.CONFIGURATION_ERROR,
 }
-# status.reason of pods that the cluster, not the trainer, has ended. DeadlineExceeded is our own interruption, or the
-# template's limit on one pod: both go on from the checkpoint.
+# status.reason of pods that were ended by our own interruption or by the template's limit on one pod, and of those that
+# the cluster has ended: all go on from the checkpoint.
+DEADLINE: Final = "DeadlineExceeded"
 DISRUPTIONS: Final = {
-    "DeadlineExceeded",
     "Evicted",
     "NodeAffinity",
     "NodeLost",
@@ -138,12 +138,15 @@ def _reason(pod: Object, terminated: dict[str, Any], code: int) -> EndReason:
 
 
 def _disrupted(pod: Object) -> bool:
+    past_its_deadline = pod.get("status", {}).get("reason") == DEADLINE
+    return "deletionTimestamp" in pod["metadata"] or past_its_deadline or interrupted(pod) or evicted(pod)
+
+
+def evicted(pod: Object) -> bool:
+    """Whether the cluster has ended the pod, or is about to."""
     status = pod.get("status", {})
-    return (
-        "deletionTimestamp" in pod["metadata"]
-        or status.get("reason") in DISRUPTIONS
-        or interrupted(pod)
-        or any(c["type"] == "DisruptionTarget" and c["status"] == "True" for c in status.get("conditions") or [])
+    return status.get("reason") in DISRUPTIONS or any(
+        c["type"] == "DisruptionTarget" and c["status"] == "True" for c in status.get("conditions") or []
     )
 
 

@@ -1,13 +1,13 @@
-"""What to do with a trial: from its spec, its status and its pods to a new status and at most one pod to make.
+"""What to do with a trial: from its spec, its status and its pods to a new status and at most one attempt to make.
 
-A trial runs in segments: from a checkpoint to `targetSteps` is one pod. Attempt n+1 exists only once attempt n is
-recorded in the status, so at most one pod of a trial lives, and a crash between any two writes is picked up again.
+A trial runs in segments: from a checkpoint to `targetSteps` is one attempt, carried by one pod, or by a group of them
+that begins and ends together. Attempt n+1 exists only once attempt n is recorded in the status, so at most one group of
+a trial lives, and a crash between any two writes is picked up again.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Final
 
 from stepladder.api.probes import Probe
@@ -21,7 +21,8 @@ from stepladder.api.trial import (
     TrialSpec,
     TrialStatus,
 )
-from stepladder.control.clock import from_wire, seconds_between, to_wire
+from stepladder.control.clock import from_wire, to_wire
+from stepladder.control.pod_group import PodGroup, PodView, Stage, grouped
 from stepladder.control.segment_end import MESSAGE_LIMIT, SegmentEnd
 from stepladder.control.thinning import kept_steps
 
@@ -43,34 +44,6 @@ RETRIED: Final = frozenset({EndReason.ERROR, EndReason.STORAGE_ERROR})
 ORDINARY: Final = frozenset({EndReason.COMPLETED, EndReason.INTERRUPTED, EndReason.DISRUPTED})
 
 
-class Stage(Enum):
-    """Where a pod is."""
-
-    WAITING = "Waiting"  # for a node, an image, a volume
-    RUNNING = "Running"
-    ENDED = "Ended"
-
-
-@dataclass(frozen=True)
-class PodView:
-    """One pod of a trial."""
-
-    name: str
-    attempt: int
-    target_steps: int
-    stage: Stage
-    end: SegmentEnd | None = None
-    deleting: bool = False
-    interrupted: bool = False
-    lingers: bool = False  # the trainer has ended, another container runs on
-    exists: bool = True  # False: it is gone, and this is how it last was
-    gpus: int = 0
-    node: str | None = None
-    waiting_for: str = ""  # a sentence; empty where it is only starting
-    created_at: str | None = None
-    template: str = ""  # which template it was made from
-
-
 @dataclass(frozen=True)
 class Situation:
     """A trial and all that belongs to it. `pods` includes those that are gone but have left a result."""
@@ -88,13 +61,23 @@ class Situation:
 
 
 @dataclass(frozen=True)
+class Admission:
+    """A pod that may start, now that rank 0 can be found."""
+
+    pod: str
+    address: str
+    port: str
+
+
+@dataclass(frozen=True)
 class Decision:
-    """What to do, in this order: write the status, interrupt, delete, create."""
+    """What to do, in this order: write the status, interrupt, delete, admit, create."""
 
     status: TrialStatus
     interrupt: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
-    create: int | None = None  # the attempt to make a pod for
+    admit: tuple[Admission, ...] = ()
+    create: int | None = None  # the attempt to make pods for
     requeue_after: float | None = None
     ended: tuple[Attempt, ...] = ()  # attempts recorded just now
 
@@ -103,8 +86,9 @@ def decide(situation: Situation) -> Decision:
     """The whole policy of a trial."""
     spec, status = situation.spec, situation.status
     status = _with_observations(status, situation.scraped, spec, situation.direction)
-    status, ended = _record_ends(situation, status)
-    live = [p for p in situation.pods if p.exists and p.attempt > status.attempt_count and p.end is None]
+    groups = grouped(situation.pods)
+    status, ended = _record_ends(situation, status, groups)
+    live = [g for g in groups if g.attempt > status.attempt_count and g.alive]
     overdue = _overdue(situation, live)
     if overdue is not None:
         status, attempt = _record(situation, status, overdue, _deadline_passed(overdue))
@@ -113,24 +97,24 @@ def decide(situation: Situation) -> Decision:
     wanted = status.outcome is None and spec.desired is Desired.RUN
     if status.outcome is None and spec.desired is Desired.STOP and not live:
         status = status.model_copy(update={"outcome": spec.stop_reason or Outcome.STOPPED})
-    interrupt = [p.name for p in live if not wanted and p.stage is Stage.RUNNING and not (p.interrupted or p.deleting)]
+    ending = [g for g in live if not wanted or g.fails(situation.now) or _outdated(situation, g)]
+    last = [p for g in ending for p in g.alive if not p.deleting]
+    interrupt = [p.name for p in last if p.stage is Stage.RUNNING and not p.interrupted]
     interrupt += [p.name for p in situation.pods if p.exists and p.lingers and not (p.interrupted or p.deleting)]
-    delete = [
-        p.name for p in live if p.stage is Stage.WAITING and not p.deleting and (not wanted or _outdated(situation, p))
-    ]
+    delete = [p.name for p in last if p.stage is Stage.WAITING]
     delete += [p.name for p in situation.pods if p.exists and not p.deleting and _disposable(situation, status, p)]
 
     create, requeue = None, None
     if wanted and not live and not reached(spec, status):
         wait = _seconds_until(status.retry_not_before, situation.now)
         create, requeue = (status.attempt_count + 1, None) if wait <= 0 else (None, wait)
-    waiting = [p for p in live if p.stage is Stage.WAITING and not p.deleting]
-    if waiting:
-        requeue = _deadline_left(situation, waiting[0])
-    pod = live[0] if live else None
+    due = [_deadline_left(situation, p) for g in live for p in g.waiting if not p.deleting]
+    due += [left for g in live if (left := g.farewell(situation.now))]
+    group = live[0] if live else None
+    pod = group.leader if group and group.leader.exists else None
     status = status.model_copy(
         update={
-            "pod": pod.name if pod else None,
+            "pod": pod.name if pod else status.pod if group else None,
             "node": pod.node if pod and pod.node else status.node,
             "attempts": status.attempts[-ATTEMPTS_KEPT:],
         }
@@ -139,8 +123,9 @@ def decide(situation: Situation) -> Decision:
         status=status,
         interrupt=tuple(name for name in interrupt if name not in delete),
         delete=tuple(dict.fromkeys(delete)),
+        admit=tuple(a for g in live if g not in ending for a in _admissions(g)),
         create=create,
-        requeue_after=requeue,
+        requeue_after=min(due, default=requeue),
         ended=tuple(ended),
     )
 
@@ -150,23 +135,33 @@ def reached(spec: TrialSpec, status: TrialStatus) -> bool:
     return any(o.step == spec.target_steps for o in status.observations)
 
 
-def _record_ends(situation: Situation, status: TrialStatus) -> tuple[TrialStatus, tuple[Attempt, ...]]:
-    """Take in every ended pod that is not in the status yet, and a pod that is gone without a trace."""
+def _record_ends(
+    situation: Situation, status: TrialStatus, groups: Iterable[PodGroup]
+) -> tuple[TrialStatus, tuple[Attempt, ...]]:
+    """Take in every ended attempt that is not in the status yet, and one whose pods are gone without a trace."""
     ended: list[Attempt] = []
-    fresh = [p for p in situation.pods if p.end is not None and p.attempt > status.attempt_count]
-    for pod in sorted(fresh, key=lambda p: p.attempt):
-        assert pod.end is not None  # noqa: S101 - for the type checker; chosen so two lines above
-        status, attempt = _record(situation, status, pod, pod.end)
-        ended.append(attempt)
-    if status.pod and not any(p.name == status.pod and (p.exists or p.end is not None) for p in situation.pods):
+    for group in groups:
+        if group.attempt > status.attempt_count and group.end is not None:
+            status, attempt = _record(situation, status, group, group.end)
+            ended.append(attempt)
+    if status.pod and not any(g.name == status.pod and (g.alive or g.end is not None) for g in groups):
         lost = PodView(name=status.pod, attempt=status.attempt_count + 1, target_steps=0, stage=Stage.ENDED)
         end = SegmentEnd(reason=EndReason.DISRUPTED, message="the pod was deleted before its result could be read")
-        status, attempt = _record(situation, status, lost, end)
+        status, attempt = _record(situation, status, PodGroup((lost,)), end)
         ended.append(attempt)
     return status, tuple(ended)
 
 
-def _record(situation: Situation, status: TrialStatus, pod: PodView, end: SegmentEnd) -> tuple[TrialStatus, Attempt]:
+def _admissions(group: PodGroup) -> Iterable[Admission]:
+    """Those of the group that wait for rank 0's address, once it has one."""
+    leader = group.leader
+    if leader.address and leader.lives:
+        for pod in group.waiting:
+            if pod.gated and not pod.deleting:
+                yield Admission(pod.name, leader.address, leader.port)
+
+
+def _record(situation: Situation, status: TrialStatus, group: PodGroup, end: SegmentEnd) -> tuple[TrialStatus, Attempt]:
     """One ended attempt into the status: its observations, its cost, and what follows from its reason."""
     spec = situation.spec
     status = _with_observations(status, end.observations, spec, situation.direction)
@@ -174,12 +169,12 @@ def _record(situation: Situation, status: TrialStatus, pod: PodView, end: Segmen
     reason, message = end.reason, end.message
     if reason is EndReason.COMPLETED and spec.probe is not None:
         reason, message = _probed(spec.probe, end)
-    elif reason is EndReason.COMPLETED and not any(o.step == pod.target_steps for o in status.observations):
-        reason, message = _incomplete(situation.metric, pod.target_steps, to_step, end)
-    gpu_seconds = pod.gpus * seconds_between(end.started_at, end.ended_at)
+    elif reason is EndReason.COMPLETED and not any(o.step == group.target_steps for o in status.observations):
+        reason, message = _incomplete(situation.metric, group.target_steps, to_step, end)
+    gpu_seconds = group.gpu_seconds(situation.now)
     attempt = Attempt(
-        number=pod.attempt,
-        pod=pod.name,
+        number=group.attempt,
+        pod=group.name,
         reason=reason,
         exit_code=end.exit_code,
         message=message[:MESSAGE_LIMIT],
@@ -210,7 +205,7 @@ def _record(situation: Situation, status: TrialStatus, pod: PodView, end: Segmen
         status.model_copy(
             update={
                 "attempts": (*status.attempts, attempt),
-                "attempt_count": pod.attempt,
+                "attempt_count": group.attempt,
                 "retries": retries,
                 "retry_not_before": not_before,
                 "outcome": outcome,
@@ -308,9 +303,9 @@ def _with_observations(
     return status.model_copy(update={"observations": kept, "last": ordered[-1], "best": best})
 
 
-def _outdated(situation: Situation, pod: PodView) -> bool:
+def _outdated(situation: Situation, group: PodGroup) -> bool:
     """Whether a pod that has not started was made from a template that somebody has corrected since."""
-    return bool(pod.template) and pod.template != situation.template
+    return any(pod.template and pod.template != situation.template for pod in group.waiting)
 
 
 def _disposable(situation: Situation, status: TrialStatus, pod: PodView) -> bool:
@@ -326,9 +321,9 @@ def _disposable(situation: Situation, status: TrialStatus, pod: PodView) -> bool
     return situation.retention is PodRetention.NONE or reason in ORDINARY
 
 
-def _overdue(situation: Situation, live: list[PodView]) -> PodView | None:
-    """A pod that has waited longer than the study allows."""
-    late = (p for p in live if p.stage is Stage.WAITING and not p.deleting and _deadline_left(situation, p) <= 0)
+def _overdue(situation: Situation, live: list[PodGroup]) -> PodGroup | None:
+    """An attempt, a pod of which has waited longer than the study allows."""
+    late = (g for g in live for p in g.waiting if not p.deleting and _deadline_left(situation, p) <= 0)
     return next(late, None)
 
 
@@ -339,8 +334,8 @@ def _deadline_left(situation: Situation, pod: PodView) -> float:
     return situation.policy.pending_deadline_seconds - waited
 
 
-def _deadline_passed(pod: PodView) -> SegmentEnd:
-    why = pod.waiting_for or "it was never scheduled"
+def _deadline_passed(group: PodGroup) -> SegmentEnd:
+    why = group.waiting_for or "it was never scheduled"
     return SegmentEnd(
         reason=EndReason.PENDING_DEADLINE,
         message=f"the pod did not start within failurePolicy.pendingDeadlineSeconds: {why}"[:MESSAGE_LIMIT],

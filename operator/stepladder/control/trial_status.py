@@ -1,12 +1,13 @@
 """A trial's conditions and phase, from what was decided. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from stepladder.api.conditions import Condition, ConditionType, Status, find, is_true, put
 from stepladder.api.trial import Desired, Outcome, TrialStatus
 from stepladder.control.clock import to_wire
-from stepladder.control.segments import Decision, Situation, Stage, reached
+from stepladder.control.pod_group import Stage, grouped
+from stepladder.control.segments import Decision, Situation, reached
 
 PENDING = "Pending"
 ENDINGS = {
@@ -22,6 +23,7 @@ class Hindrance:
 
     message: str
     quota: bool = False  # a quota is the reason: waited for, and never an error
+    event: str = field(default="PodRefused", compare=False)  # as which it is told; the status does not say
 
 
 def hindrance(status: TrialStatus) -> Hindrance | None:
@@ -81,11 +83,12 @@ def _phase(situation: Situation, decision: Decision, hindrance: Hindrance | None
     last = status.attempts[-1] if status.attempts else None
     if status.outcome is not None:
         return status.outcome.value, ENDINGS.get(status.outcome) or (last.message if last else "")
-    pod = next((p for p in situation.pods if p.name == status.pod), None)
-    if pod is not None and pod.stage is Stage.RUNNING:
-        return "Running", f"training to step {spec.target_steps} of {spec.horizon_steps}"
-    if pod is not None:
-        return "Starting", pod.waiting_for
+    group = next((g for g in grouped(situation.pods) if g.name == status.pod), None)
+    if group is not None and group.leader.stage is Stage.RUNNING and not group.waiting:
+        together = f" on {len(group.members)} nodes" if len(group.members) > 1 else ""
+        return "Running", f"training to step {spec.target_steps} of {spec.horizon_steps}{together}"
+    if group is not None:
+        return "Starting", group.waiting_for
     if spec.desired is Desired.PAUSE:
         return "Paused", f"paused at step {status.steps} by the study"
     if reached(spec, status):

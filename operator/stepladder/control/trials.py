@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from stepladder.api.conditions import ConditionType, find
 from stepladder.api.study import FailurePolicy
 from stepladder.api.trial import Attempt, Desired, EndReason, Outcome, TrialSpec, TrialStatus
+from stepladder.control import rendezvous
 from stepladder.control.cache import Cache, Key, key_of
 from stepladder.control.clock import Clock, seconds_between, to_wire
 from stepladder.control.events import EventRecorder, Happening
-from stepladder.control.gpus import gpus_of
+from stepladder.control.gpus import gpus_of_trial
 from stepladder.control.ownership import owns
 from stepladder.control.pod_builder import Carrier, pod_name, template_digest
+from stepladder.control.pod_group import PodView, Stage
 from stepladder.control.pod_maker import PodMaker
 from stepladder.control.pod_view import pod_view
 from stepladder.control.quota_queue import QuotaQueue
 from stepladder.control.scraping import Scraper, target_of
 from stepladder.control.segment_end import INTERRUPTION_SECONDS, SegmentEnd
-from stepladder.control.segments import ORDINARY, Decision, PodView, Situation, Stage, decide
+from stepladder.control.segments import ORDINARY, Admission, Decision, Situation, decide
 from stepladder.control.specs import Specs
 from stepladder.control.store import PODS, STUDIES, TRIALS, Object
 from stepladder.control.trial_status import Hindrance, describe, hindrance
@@ -76,8 +78,10 @@ class TrialReconciler:
             self._scraper.watch(key, target_of(self._cache, key, decision.status.pod, carrier))
         else:
             self._scraper.forget(key)
+        for admitted in decision.admit:
+            await self._admit(Key(PODS, key.namespace, admitted.pod), admitted)
         if decision.create is not None and not short:
-            return await self._make_pod(trial, situation, carrier, decision.create)
+            return await self._make_pods(trial, situation, carrier, decision.create)
         return min((s for s in (decision.requeue_after, wait) if s is not None), default=None)
 
     def _carrier(self, trial: Object) -> tuple[Carrier | None, FailurePolicy]:
@@ -100,9 +104,13 @@ class TrialReconciler:
         status = TrialStatus.model_validate(trial.get("status", {}))
         pods = [p for p in self._cache.children(PODS, meta["namespace"], meta["name"]) if owns(trial, p)]
         views = [pod_view(p) for p in pods]
-        following = Key(PODS, meta["namespace"], pod_name(meta["name"], status.attempt_count + 1))
-        if not any(v.name == following.name for v in views):
-            views += await self._missing(trial, following, expected=status.pod == following.name)
+        attempt = status.attempt_count + 1
+        there = [v for v in views if v.attempt == attempt]
+        expected = bool(there) or status.pod == pod_name(meta["name"], attempt)
+        for rank in range(max((v.nodes for v in there), default=carrier.trainer.nodes)):
+            if not any(v.rank == rank for v in there):
+                following = Key(PODS, meta["namespace"], pod_name(meta["name"], attempt, rank))
+                views += await self._missing(trial, following, expected=expected)
         return Situation(
             spec=carrier.spec,
             status=status,
@@ -117,9 +125,9 @@ class TrialReconciler:
         )
 
     async def _missing(self, trial: Object, pod: Key, *, expected: bool) -> list[PodView]:
-        """The pod of an attempt that is not recorded, if it is not in the cache.
+        """A pod of an attempt that is not recorded, if it is not in the cache.
 
-        One that the status names is asked for before it is believed to be gone; one that is gone may have left words.
+        One that must be there is asked for before it is believed to be gone; one that is gone may have left words.
         """
         found = await self._writer.refresh(pod) if expected else None
         if found is not None and owns(trial, found):
@@ -130,17 +138,20 @@ class TrialReconciler:
     def _obstacle(
         self, key: Key, carrier: Carrier, situation: Situation, decision: Decision
     ) -> tuple[bool, Hindrance | None]:
-        """Whether quota is short for the pod that is to be made, and what the status has to say of it."""
+        """Whether the pods that are to be made have to wait, and what the status has to say of it."""
         if decision.create is None:
             self._quota.leave(key, with_pod=decision.status.pod is not None)
             return False, None
-        gpus = gpus_of(carrier.trainer.template["spec"])
+        gpus = gpus_of_trial(carrier.trainer)
         in_vain = self._quota.in_vain(key)
         self._quota.join(key, gpus)
         if short := self._quota.shortage(key, gpus) or in_vain:
             return True, Hindrance(short, quota=True)
         # What hindered it last time stays true until the pod is there: else the status would turn with every attempt.
-        return False, hindrance(situation.status)
+        told = hindrance(situation.status)
+        if carrier.trainer.nodes > 1 and (turn := self._quota.turn(key)) is not None:
+            return True, turn if turn.message else told
+        return False, told
 
     async def _write_status(
         self, trial: Object, situation: Situation, decision: Decision, obstacle: Hindrance | None
@@ -159,9 +170,16 @@ class TrialReconciler:
             await self._events.record(written, happening)
         return written, None
 
-    async def _make_pod(self, trial: Object, situation: Situation, carrier: Carrier, attempt: int) -> float | None:
+    async def _admit(self, key: Key, admitted: Admission) -> None:
+        """Let a pod start that has waited for rank 0's address."""
+        pod = self._cache.get(key)
+        if pod is not None:
+            patch = rendezvous.admission(pod, admitted.address, admitted.port)
+            await self._writer.patch(key, patch, base=pod)
+
+    async def _make_pods(self, trial: Object, situation: Situation, carrier: Carrier, attempt: int) -> float | None:
         key = key_of(TRIALS, trial)
-        gpus = gpus_of(carrier.trainer.template["spec"])
+        gpus = gpus_of_trial(carrier.trainer)
         made = await self._pods.make(carrier, attempt, lambda: self._quota.shortage(key, gpus))
         wait: float | None = None
         situation = dataclasses.replace(situation, status=TrialStatus.model_validate(trial.get("status", {})))
@@ -202,7 +220,7 @@ def _happenings(
 ) -> Iterator[Happening]:
     """What a status write says that people want to be told."""
     if obstacle is not None and obstacle != hindrance(old):
-        yield Happening("QuotaExceeded" if obstacle.quota else "PodRefused", obstacle.message, warning=True)
+        yield Happening("QuotaExceeded" if obstacle.quota else obstacle.event, obstacle.message, warning=True)
     failed = new.outcome is Outcome.FAILED and old.outcome is None
     for attempt in ended[:-1] if failed else ended:
         if attempt.reason not in ORDINARY:

@@ -1,6 +1,6 @@
 """From an accepted manifest and the text of a curves file to what is to be simulated."""
 
-from stepladder.control.gpus import gpus_of
+from stepladder.control.gpus import gpus_of_trial
 from stepladder.control.store import Invalid, Object
 from stepladder.engine import reading
 from stepladder.simulation import curves
@@ -35,6 +35,6 @@ def question(
     conditions = Conditions(
         pod_start_seconds=pod_start_seconds,
         failure_rate=failure_rate,
-        gpus=gpus_of(spec.trainer.template["spec"]) if gpus is None else gpus,
+        gpus=gpus_of_trial(spec.trainer) if gpus is None else gpus,
     )
     return Question(manifest["metadata"]["name"], spec, table, conditions, trace), (*left_out, *notes)

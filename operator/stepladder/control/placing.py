@@ -1,0 +1,42 @@
+"""Groups of pods find their nodes one group after another: the scheduler places pods one by one, and knows no groups.
+
+Pure. Without this, two groups of two pods on two GPUs would hold one each and wait for ever for the other.
+"""
+
+from collections.abc import Iterable
+
+from stepladder.api import names
+from stepladder.control.pod_view import pod_view
+from stepladder.control.store import Object
+from stepladder.control.trial_status import Hindrance
+
+
+def before(pods: Iterable[Object]) -> Hindrance | None:
+    """What another group has to wait for, if one of these pods belongs to a group and has no node yet.
+
+    It has nothing to say while the other has only begun to look.
+    """
+    homeless = [
+        p for p in pods if in_group(p) and not p["spec"].get("nodeName") and "deletionTimestamp" not in p["metadata"]
+    ]
+    if not homeless:
+        return None
+    trouble = next(((p, why) for p in homeless if (why := pod_view(p).waiting_for)), None)
+    if trouble is None:
+        return Hindrance("", event=EVENT)
+    pod, why = trouble
+    first = pod["metadata"]["labels"][names.TRIAL_LABEL]
+    return Hindrance(f"waits until all pods of trial {first} have nodes: {why}", event=EVENT)
+
+
+def settles(pod: Object) -> bool:
+    """Whether the pod belongs to a group and has just found its node: the next group may look for its own."""
+    return in_group(pod) and bool(pod["spec"].get("nodeName")) and pod.get("status", {}).get("phase") == "Pending"
+
+
+def in_group(pod: Object) -> bool:
+    """Whether others train with it."""
+    return names.NODES_ANNOTATION in (pod["metadata"].get("annotations") or {})
+
+
+EVENT = "NodesAwaited"
