@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stepladder.local.layout import Layout
-from stepladder.local.run import logged
+from stepladder.local.working import logged
 
 
 def test_a_log_that_cannot_be_written_neither_fills_the_terminal_nor_ends_the_run(

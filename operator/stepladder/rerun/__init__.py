@@ -1,0 +1,1 @@
+"""`stepladder rerun`: a trial once more, and whether it comes out the same."""
