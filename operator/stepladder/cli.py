@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn
 import click
 
 from stepladder.cluster.command import operator
+from stepladder.rerun.command import rerun
 
 REFUSED = 2
 INTERRUPTED = 130
@@ -33,6 +34,7 @@ def main() -> None:
 
 
 main.add_command(operator)
+main.add_command(rerun)
 
 
 @main.command()

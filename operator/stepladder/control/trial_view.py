@@ -10,6 +10,7 @@ from stepladder.api.conditions import ConditionType, find, is_true
 from stepladder.api.trial import Desired, Observation, Outcome, TrialSpec, TrialStatus
 from stepladder.control.cache import Key, key_of
 from stepladder.control.ownership import owns
+from stepladder.control.segments import reached
 from stepladder.control.store import STUDIES, TRIALS, Object
 from stepladder.control.thinning import kept_steps
 from stepladder.engine.observed import TrialView
@@ -96,6 +97,12 @@ def trial_view(trial: Object) -> TrialView:
         verdict=status.verdict,
         added=names.ADDED_LABEL in trial["metadata"].get("labels", {}),
     )
+
+
+def over(trial: Object) -> bool:
+    """Whether nothing more will happen to a trial that nobody promotes."""
+    spec, status = TrialSpec.model_validate(trial["spec"]), TrialStatus.model_validate(trial.get("status") or {})
+    return status.outcome is not None or (reached(spec, status) and status.pod is None)
 
 
 def _trouble(status: TrialStatus) -> str:
