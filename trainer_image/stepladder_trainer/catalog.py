@@ -5,8 +5,14 @@ An entry names where its code is; `registry` imports it when it is used, and kno
 
 from dataclasses import dataclass
 
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "nadam")
+OPTIMIZERS = (
+    "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "nadam", "adamw", "nadamw", "adam8p",
+)  # fmt: skip
+UPDATE_RULES = ("playbook", "pytorch")
+AUGMENTATIONS = ("flip", "shift", "rotate", "cutout", "noise", "mixup")
 SCHEDULES = ("constant", "linear", "cosine")
+
+HUGGING_FACE = "huggingface:"  # and a folder or a repository
 
 
 @dataclass(frozen=True)
@@ -31,17 +37,22 @@ TASKS = {
     "digits": TaskEntry(
         "stepladder_trainer.tasks.tabular:digits",
         "8x8 images of handwritten digits, 10 classes, 1438 for training",
-        ("mlp", "cnn"),
+        ("mlp", "cnn", "resnet", "transformer"),
     ),
     "breast_cancer": TaskEntry(
         "stepladder_trainer.tasks.tabular:breast_cancer",
         "30 measurements of cell nuclei, 2 classes, 456 for training",
-        ("mlp",),
+        ("mlp", "transformer"),
     ),
     "diabetes": TaskEntry(
         "stepladder_trainer.tasks.tabular:diabetes",
         "10 measurements of patients, regression, 354 for training",
-        ("mlp",),
+        ("mlp", "transformer"),
+    ),
+    "digits_autoencoding": TaskEntry(
+        "stepladder_trainer.tasks.autoencoding:digits",
+        "the same images, to be reconstructed from a code of a few numbers",
+        ("autoencoder", "vae", "mlp"),
     ),
     "quadratic": TaskEntry(
         "stepladder_trainer.tasks.quadratic:quadratic",
@@ -53,5 +64,12 @@ TASKS = {
 MODELS = {
     "mlp": ModelEntry("stepladder_trainer.models.mlp:mlp", "fully connected layers with ReLU"),
     "cnn": ModelEntry("stepladder_trainer.models.cnn:cnn", "3x3 convolutions, the first two followed by pooling"),
+    "resnet": ModelEntry("stepladder_trainer.models.resnet:resnet", "residual blocks with pre-activation, in stages"),
+    "transformer": ModelEntry(
+        "stepladder_trainer.models.transformer:transformer",
+        "a decoder for language; an encoder for patches of images, rows, and tables",
+    ),
+    "autoencoder": ModelEntry("stepladder_trainer.models.autoencoder:autoencoder", "an MLP to a narrow code and back"),
+    "vae": ModelEntry("stepladder_trainer.models.autoencoder:vae", "the same with a code that is drawn in training"),
     "point": ModelEntry("stepladder_trainer.models.point:point", "a position, for the synthetic tasks"),
 }

@@ -1,30 +1,36 @@
 """Seeds for initialisation, data order, augmentation and dropout, apart: one can be held while another changes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from stepladder_trainer.hyperparameters import SeedHyperparameters
 from stepladder_trainer.randomness import derive
 
 
 @dataclass(frozen=True)
 class Seeds:
-    """Derived from the trial's seed, each for its purpose."""
+    """Derived from the trial's seed, each for its purpose, or from the one that is `held` for it."""
 
     trial: int
+    held: SeedHyperparameters = field(default_factory=SeedHyperparameters)
 
     @property
     def initialisation(self) -> int:
         """Of the initial weights."""
-        return derive(self.trial, "initialisation")
+        return derive(_first(self.held.initialisation, self.trial), "initialisation")
 
     @property
     def data(self) -> int:
         """Of the order of examples, which derives one for each epoch."""
-        return self.trial
+        return _first(self.held.data, self.trial)
 
     def augmentation(self, step: int) -> int:
         """Of what is done to the batch of a step."""
-        return derive(self.trial, "augmentation", step)
+        return derive(_first(self.held.augmentation, self.trial), "augmentation", step)
 
     def dropout(self, step: int) -> int:
         """Of the units that are dropped in a step."""
         return derive(self.trial, "dropout", step)
+
+
+def _first(held: int | None, trial: int) -> int:
+    return trial if held is None else held

@@ -5,7 +5,7 @@ import time
 import torch
 
 from stepladder_trainer import devices, schedules, tasks
-from stepladder_trainer.data import GrowingData, feed_of
+from stepladder_trainer.data import training_feed
 from stepladder_trainer.evaluation import Evaluator
 from stepladder_trainer.learner import Learner
 from stepladder_trainer.plan import Plan
@@ -18,12 +18,11 @@ __all__ = ["Plan", "train"]
 def train(trial: Trial, plan: Plan) -> None:
     """Train `plan` from where the trial stands to its target. Raises what `outcomes` lists."""
     torch.set_num_threads(plan.threads)
-    device, seeds, point = devices.device(plan.device), Seeds(trial.seed), plan.point
+    device, seeds, point = devices.device(plan.device), Seeds(trial.seed, plan.point.seeds), plan.point
     task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, point, trial.seed))
-    order = GrowingData(
-        len(task.training), point.data.batch_size, seeds.data, trial.document.data_fractions, point.data.data_fraction
+    feed = training_feed(
+        task.training, task.shape, point.data, seeds, device, fractions=trial.document.data_fractions
     )
-    feed = feed_of(task.training, order, device)
     learner = Learner(task, point, seeds, device)
     validation = Evaluator(task.validation, task.measure, device, batch_size=point.data.batch_size)
     schedule = schedules.build(point.schedule, trial.horizon_steps, trial.history)

@@ -3,5 +3,6 @@
 from stepladder_trainer.data.examples import Batch, Dataset, Examples
 from stepladder_trainer.data.feed import Feed, feed_of
 from stepladder_trainer.data.order import DataOrder, GrowingData
+from stepladder_trainer.data.training import training_feed
 
-__all__ = ["Batch", "DataOrder", "Dataset", "Examples", "Feed", "GrowingData", "feed_of"]
+__all__ = ["Batch", "DataOrder", "Dataset", "Examples", "Feed", "GrowingData", "feed_of", "training_feed"]

@@ -43,6 +43,7 @@ class GrowingData:
 
     Up to step `last` of a pair of `fractions` they come from the leading part of one shuffle, of which every epoch is
     a shuffle of its own; after the last pair from all of it. `whole`: the part of the examples that is all of them.
+    Of `world` processes that train together each has its own, contiguous share of the same batches.
     """
 
     def __init__(
@@ -52,7 +53,11 @@ class GrowingData:
         seed: int,
         fractions: Sequence[tuple[int, float]] = (),
         whole: float = 1.0,
+        *,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
+        self._share = share_of(batch_size, rank, world)
         order = torch.randperm(examples, generator=torch.Generator().manual_seed(derive(seed, "data")))
         self._order = order if fractions or whole < 1 else torch.arange(examples)
         # A part that is smaller than a batch would have none.
@@ -62,7 +67,19 @@ class GrowingData:
         self._parts = [DataOrder(min(size, examples), batch_size, seed) for size in self._sizes]
 
     def batch(self, step: int) -> Tensor:
-        """Indices (batch_size,) of the examples of update `step`, the first being 1."""
+        """Indices (batch_size / world,) of this process's examples of update `step`, the first being 1."""
         part = bisect_left(self._lasts, step)
         before = self._lasts[part - 1] if part else 0
-        return self._order[self._parts[part].batch(step - before)]
+        return self._order[self._parts[part].batch(step - before)[self._share]]
+
+
+def share_of(batch_size: int, rank: int, world: int) -> slice:
+    """Which examples of a batch process `rank` of `world` takes. Shares are equal, since gradients are averaged over
+    processes. Raises ConfigurationError where they cannot be."""
+    if batch_size % world:
+        raise ConfigurationError(
+            f"batch_size {batch_size} is no multiple of the {world} processes that share it: "
+            f"use {max(1, batch_size // world) * world}"
+        )
+    size = batch_size // world
+    return slice(rank * size, (rank + 1) * size)

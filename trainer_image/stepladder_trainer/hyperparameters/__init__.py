@@ -6,6 +6,7 @@ from stepladder_trainer.hyperparameters.optimizer import OptimizerHyperparameter
 from stepladder_trainer.hyperparameters.reading import KNOWN, Hyperparameters, read
 from stepladder_trainer.hyperparameters.regularisation import RegularisationHyperparameters
 from stepladder_trainer.hyperparameters.schedule import ScheduleHyperparameters
+from stepladder_trainer.hyperparameters.seeds import SeedHyperparameters
 
 __all__ = [
     "KNOWN",
@@ -15,5 +16,6 @@ __all__ = [
     "OptimizerHyperparameters",
     "RegularisationHyperparameters",
     "ScheduleHyperparameters",
+    "SeedHyperparameters",
     "read",
 ]

@@ -58,6 +58,33 @@ def one_of(default: str, names: Sequence[str], summary: str, *, known_as: str = 
     return _declared(default, read, summary, known_as)
 
 
+def combination(names: Sequence[str], summary: str) -> Any:
+    """Some of `names`, each once, joined by "+" in the order in which they are done; "none" by default."""
+
+    def read(name: str, value: Scalar) -> str:
+        parts = str(value).split("+")
+        if value != "none" and (not set(parts) <= set(names) or len(set(parts)) < len(parts)):
+            raise ConfigurationError(
+                f"parameter {name} must be none, or some of {', '.join(names)} joined by +, not {value!r}"
+            )
+        return str(value)
+
+    return _declared("none", read, summary)
+
+
+def seed(summary: str, *, known_as: str) -> Any:
+    """A whole number; none by default, which lets the trial's seed decide."""
+
+    def read(name: str, value: Scalar | None) -> int | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1 or value < 0:
+            raise ConfigurationError(f"parameter {name} must be a whole number, at least 0, not {value!r}")
+        return int(value)
+
+    return _declared(None, read, summary, known_as)
+
+
 def text(default: str, summary: str, *, known_as: str = "") -> Any:
     """Any text; who uses it checks it."""
 

@@ -12,6 +12,7 @@ from stepladder_trainer.hyperparameters.model import ModelHyperparameters
 from stepladder_trainer.hyperparameters.optimizer import OptimizerHyperparameters
 from stepladder_trainer.hyperparameters.regularisation import RegularisationHyperparameters
 from stepladder_trainer.hyperparameters.schedule import ScheduleHyperparameters
+from stepladder_trainer.hyperparameters.seeds import SeedHyperparameters
 from stepladder_trainer.outcomes import ConfigurationError
 
 NAMESPACES = (*catalog.OPTIMIZERS, *catalog.SCHEDULES, *catalog.MODELS)
@@ -26,6 +27,7 @@ class Hyperparameters:
     schedule: ScheduleHyperparameters = field(default_factory=ScheduleHyperparameters)
     data: DataHyperparameters = field(default_factory=DataHyperparameters)
     regularisation: RegularisationHyperparameters = field(default_factory=RegularisationHyperparameters)
+    seeds: SeedHyperparameters = field(default_factory=SeedHyperparameters)
     others: Mapping[str, Scalar] = field(default_factory=dict)  # that only a task or model of one's own knows
 
 
@@ -35,6 +37,7 @@ GROUPS: Mapping[str, type[Any]] = {
     "schedule": ScheduleHyperparameters,
     "data": DataHyperparameters,
     "regularisation": RegularisationHyperparameters,
+    "seeds": SeedHyperparameters,
 }
 KNOWN: Mapping[str, tuple[str, "Field[Any]"]] = {
     name_of(declared): (group, declared) for group, kind in GROUPS.items() for declared in fields(kind)
