@@ -5,9 +5,11 @@ from typing import Any
 
 from pydantic import Field
 
-from stepladder.api.model import ApiModel
+from stepladder.api.model import ApiModel, cel, rules
 from stepladder.api.pod_template import POD_TEMPLATE
 
+# No user information, no query: credentials have no place in a spec.
+BUCKET_URL_PATTERN = r"^[a-z][a-z0-9+.-]*://[^\s/@?#]+(/[^\s?#]*)?$"
 METRIC_PATTERN = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
 
 
@@ -26,15 +28,31 @@ class ClaimReference(ApiModel):
 
 
 class Checkpoints(ApiModel):
-    """Where checkpoints live. Without a claim they live in the pod and a lost pod starts again from step 0."""
+    """Where checkpoints live: a claim or a bucket. Without either they live in the pod, and a lost pod starts again
+    from step 0."""
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                "!(has(self.url) && has(self.persistentVolumeClaim))",
+                "checkpoints are in one place, a claim or a url: drop one of persistentVolumeClaim and url",
+            ),
+        )
+    }
 
     persistent_volume_claim: ClaimReference | None = None
+    url: str | None = Field(
+        default=None,
+        max_length=512,
+        pattern=BUCKET_URL_PATTERN,
+        description="A place in a bucket: `s3://bucket/prefix`, `gs://`, `az://`. Credentials are the container's.",
+    )
     mount_path: str = Field(
         default="/checkpoints",
         min_length=1,
         max_length=512,
         pattern="^/.*$",
-        description="Where they are mounted.",
+        description="Where a claim's are mounted.",
     )
 
 

@@ -38,9 +38,9 @@ def pod_name(trial: str, attempt: int, rank: int = 0) -> str:
 
 
 def checkpoint_directory(carrier: Carrier) -> str:
-    """Where the trial's checkpoints lie: the same for every attempt, and for a study made again another one."""
-    meta = carrier.trial["metadata"]
-    parts = [carrier.trainer.checkpoints.mount_path.rstrip("/"), meta["namespace"]]
+    """The path or URL of the trial's checkpoints: the same for every attempt, for a study made again another one."""
+    meta, checkpoints = carrier.trial["metadata"], carrier.trainer.checkpoints
+    parts = [(checkpoints.url or checkpoints.mount_path).rstrip("/"), meta["namespace"]]
     if carrier.spec.study:
         parts.append(carrier.spec.study)
     return "/".join([*parts, f"{meta['name']}-{meta['uid'][:8]}"])
@@ -146,6 +146,8 @@ def _text(value: object) -> str:
 
 def _checkpoint_volume(spec: dict[str, Any], container: dict[str, Any], carrier: Carrier) -> None:
     checkpoints = carrier.trainer.checkpoints
+    if checkpoints.url:
+        return
     mounts = container.setdefault("volumeMounts", [])
     if any(m["mountPath"].rstrip("/") == checkpoints.mount_path.rstrip("/") for m in mounts):
         return  # the template brings a volume of its own

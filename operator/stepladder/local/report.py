@@ -56,7 +56,7 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
             f"Best configuration (trial {best.trial}):",
             *(f"  {name}: {number(value)}" for name, value in sorted(best.parameters.items())),
             f"  {end.spec.objective.metric} {number(best.value)} at step {best.step:,}",
-            f"  checkpoint {best.checkpoint or 'none: trainer.checkpoints names no claim'}",
+            f"  checkpoint {best.checkpoint or 'none: trainer.checkpoints names neither a claim nor a url'}",
         ]
     found += _probes(end)
     found += [f"  {spread}" for spread in _spreads(end)]
@@ -66,7 +66,11 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
     found += _failures(end, layout)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in end.outcomes.items())
     found += ["", f"{len(end.trials)} trials: {counts or 'none was started'}.", saving(end)]
-    found.append(f"Checkpoints, logs and the study's record are in {layout.root}.")
+    url = end.spec.trainer.checkpoints.url
+    if url:
+        found.append(f"Checkpoints are at {url}, logs and the study's record in {layout.root}.")
+    else:
+        found.append(f"Checkpoints, logs and the study's record are in {layout.root}.")
     return found
 
 

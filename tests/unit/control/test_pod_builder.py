@@ -151,6 +151,17 @@ def test_where_checkpoints_lie(checkpoints: dict[str, Any], source: str) -> None
     assert (mount["name"], mount["mountPath"]) == (volume["name"], "/checkpoints")
 
 
+def test_checkpoints_in_a_bucket_need_no_volume() -> None:
+    """And their prefix is of one trial object, as a directory is."""
+    given = carrier(checkpoints={"url": "s3://models/tuning/"})
+    pod = build_pod(given, 1)
+    assert "volumes" not in pod["spec"]
+    assert not trainer_of(pod).get("volumeMounts")
+    directory = json.loads(environment(pod)[names.TRIAL_ENV])["checkpointDirectory"]
+    assert directory == checkpoint_directory(given)
+    assert directory.startswith("s3://models/tuning/lab/study/study-1-")
+
+
 def test_a_volume_of_the_template_is_used_as_it_is() -> None:
     container = {"name": "trainer", "image": "i", "volumeMounts": [{"name": "mine", "mountPath": "/checkpoints/"}]}
     pod = build_pod(carrier({"containers": [container], "volumes": [{"name": "mine", "emptyDir": {}}]}), 1)

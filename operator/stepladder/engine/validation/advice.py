@@ -32,10 +32,10 @@ def advice(spec: TuningStudySpec) -> Iterator[Problem]:
     for index, round_ in enumerate(spec.rounds):
         yield from _ladder(round_, f"spec.rounds[{index}]")
         yield from density_advice(spec, round_, f"spec.rounds[{index}]")
-    if spec.trainer.checkpoints.persistent_volume_claim is None:
+    if spec.trainer.checkpoints.persistent_volume_claim is None and spec.trainer.checkpoints.url is None:
         yield Problem(
             "spec.trainer.checkpoints.persistentVolumeClaim",
-            "without a claim a promoted or disrupted trial starts again from step 0 on a cluster: name one",
+            "without a claim, or a url, a promoted or disrupted trial starts again from step 0 on a cluster: name one",
         )
 
     if spec.budget.gpu_hours is not None and not _asks_for_gpus(spec):
