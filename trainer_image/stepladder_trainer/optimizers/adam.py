@@ -1,11 +1,20 @@
-"""Adam and its relatives."""
+"""Adam (Kingma and Ba 2015) and NAdam (Dozat 2016) as the Deep Learning Tuning Playbook has them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import (
+    _foreach_add_,
+    _foreach_addcdiv_,
+    _foreach_addcmul_,
+    _foreach_lerp,
+    _foreach_lerp_,
+    _foreach_mul_,
+    _foreach_sqrt,
+    _fused_adam_,
+)
 
-from stepladder_trainer.optimizers.rule import UpdateRule
+from stepladder_trainer.optimizers.rule import Tensors, UpdateRule
 
 
 class Adam(UpdateRule):
@@ -14,30 +23,36 @@ class Adam(UpdateRule):
     b = sqrt(1 - beta2^t) / (1 - beta1^t) makes up for means that start at 0.
     """
 
-    def direction(self, gradient: Tensor, state: dict[str, Any], rule: dict[str, Any]) -> Tensor:
-        """The first moment over the root of the second."""
-        step, first, second = _moments(gradient, state, rule)
-        return _corrected(first, second, step, rule)
+    memory: ClassVar = {"first": 0.0, "second": 0.0}
+
+    def update(
+        self, weights: Tensors, gradients: Tensors, memory: dict[str, Tensors], updates: int, rule: dict[str, Any]
+    ) -> None:
+        """PyTorch's kernel divides by sqrt(v / c) + its epsilon, c = 1 - beta2^t: an epsilon that is larger by
+        1 / sqrt(c) makes that the playbook's rule."""
+        epsilon = rule["epsilon"] / (1 - rule["beta2"] ** updates) ** 0.5
+        time = torch.full((), updates, dtype=torch.float32, device=weights[0].device)
+        _fused_adam_(
+            weights, gradients, memory["first"], memory["second"], [], [time] * len(weights), lr=rule["lr"],
+            beta1=rule["beta1"], beta2=rule["beta2"], eps=epsilon, weight_decay=0.0, amsgrad=False, maximize=False,
+        )  # fmt: skip
 
 
 class NAdam(UpdateRule):
     """Adam with beta1 * m + (1 - beta1) * g in the place of m."""
 
-    def direction(self, gradient: Tensor, state: dict[str, Any], rule: dict[str, Any]) -> Tensor:
-        """The first moment as it will be after one more such gradient, over the root of the second."""
-        step, first, second = _moments(gradient, state, rule)
-        return _corrected(first.mul(rule["beta1"]).add_(gradient, alpha=1 - rule["beta1"]), second, step, rule)
+    memory: ClassVar = {"first": 0.0, "second": 0.0}
 
-
-def _moments(gradient: Tensor, state: dict[str, Any], rule: dict[str, Any]) -> tuple[int, Tensor, Tensor]:
-    if not state:
-        state.update(step=0, first=torch.zeros_like(gradient), second=torch.zeros_like(gradient))
-    state["step"] += 1
-    state["first"].mul_(rule["beta1"]).add_(gradient, alpha=1 - rule["beta1"])
-    state["second"].mul_(rule["beta2"]).addcmul_(gradient, gradient, value=1 - rule["beta2"])
-    return state["step"], state["first"], state["second"]
-
-
-def _corrected(first: Tensor, second: Tensor, step: int, rule: dict[str, Any]) -> Tensor:
-    correction = (1 - rule["beta2"] ** step) ** 0.5 / (1 - rule["beta1"] ** step)
-    return first.div(second.sqrt().add_(rule["epsilon"])).mul_(correction)
+    def update(
+        self, weights: Tensors, gradients: Tensors, memory: dict[str, Tensors], updates: int, rule: dict[str, Any]
+    ) -> None:
+        """Along the first moment as it will be after one more such gradient."""
+        first, second = memory["first"], memory["second"]
+        _foreach_lerp_(first, gradients, 1 - rule["beta1"])
+        _foreach_mul_(second, rule["beta2"])
+        _foreach_addcmul_(second, gradients, gradients, 1 - rule["beta2"])
+        roots = _foreach_sqrt(second)
+        _foreach_add_(roots, rule["epsilon"])
+        correction = (1 - rule["beta2"] ** updates) ** 0.5 / (1 - rule["beta1"] ** updates)
+        ahead = _foreach_lerp(first, gradients, 1 - rule["beta1"])
+        _foreach_addcdiv_(weights, ahead, roots, -rule["lr"] * correction)
