@@ -25,6 +25,8 @@ def model_entry(name: str) -> ModelEntry:
     """The family of models of that name. Raises ConfigurationError naming the known ones."""
     if name in catalog.MODELS:
         return catalog.MODELS[name]
+    if name.startswith(catalog.HUGGING_FACE):
+        return ModelEntry("stepladder_trainer.models.huggingface:huggingface", "of Hugging Face's transformers")
     return ModelEntry(_source("stepladder.models", name, "model", tuple(catalog.MODELS)), "from outside this package")
 
 

@@ -1,11 +1,13 @@
 """Model families, each indexed by its hyperparameters, with every random number drawn from the trial's seed.
 
-`catalog.MODELS` has their names; a family is a function from a `Request` to a module.
+`catalog.MODELS` has their names; a family is a function from a `Request` to a module. Ours have a `head`, the last
+layer, and before it what a task shares with others.
 """
 
 import torch
 from torch import nn
 
+from stepladder_trainer.models.freezing import freeze
 from stepladder_trainer.models.initialisation import initialise
 from stepladder_trainer.models.request import Request
 from stepladder_trainer.models.shape import Shape
@@ -15,8 +17,8 @@ __all__ = ["Request", "Shape", "build"]
 
 
 def build(request: Request, initialisation: torch.Generator) -> nn.Module:
-    """The model that `request.point` names, initialised. Raises ConfigurationError if there is none of that name, or
-    it cannot learn examples of this shape."""
+    """The model that `request.point` names, initialised, and frozen where asked. Raises ConfigurationError if there is
+    none of that name, or it cannot learn examples of this shape."""
     source = model_entry(request.point.model.name).source
     torch.manual_seed(initialisation.initial_seed())  # other people's modules draw from the global generator
     model = function(source)(request)
@@ -24,4 +26,5 @@ def build(request: Request, initialisation: torch.Generator) -> nn.Module:
         raise TypeError(f"model {request.point.model.name} must be a torch.nn.Module, not a {type(model).__name__}")
     if source.startswith(f"{__name__}."):
         initialise(model, initialisation)  # others know their own start, which may be a pretrained one
+    freeze(model, request.point.model.freeze)
     return model

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from stepladder_trainer.outcomes import ConfigurationError
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -14,3 +16,14 @@ class Shape:
     example: tuple[int, ...]
     outputs: int
     vocabulary: int = 0
+
+    def image(self, model: str) -> tuple[int, int, int]:
+        """(channels, height, width). Raises ConfigurationError where examples are no images, naming the `model` that
+        needs some."""
+        if self.vocabulary or len(self.example) != 3:
+            raise ConfigurationError(
+                f"model {model} needs images, and this task's examples have shape {self.example}: "
+                f"try {'transformer' if self.vocabulary else 'mlp'}"
+            )
+        channels, height, width = self.example
+        return channels, height, width
