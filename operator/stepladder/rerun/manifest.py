@@ -18,6 +18,9 @@ LONGEST_NAME: Final = 52
 OWN_ENDS: Final = (Outcome.INFEASIBLE, Outcome.FAILED)
 
 
+_PLACE: Final = {"number", "round", "bracket", "configuration", "repeat"}  # in a study, which a rerun has none of
+
+
 @dataclass(frozen=True)
 class Original:
     """A trial as it was run, and what its study gave it."""
@@ -86,7 +89,7 @@ def again(trial: Original, name: str) -> Object:
         "apiVersion": TRIALS.api_version,
         "kind": TRIALS.kind,
         "metadata": {"name": name, "namespace": trial.namespace, "annotations": {OF_ANNOTATION: trial.name}},
-        "spec": spec.wire(),
+        "spec": {field: value for field, value in spec.wire().items() if field not in _PLACE},
     }
 
 

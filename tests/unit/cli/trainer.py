@@ -46,8 +46,8 @@ def main() -> int:
     words |= {"best": None, "checkpoint": str(checkpoint), "trainedSteps": step - last, "seconds": 0.0}
     words |= {"message": "as the test has it", "provenance": {"package": "test"}}
     if "probe" in trial and not code:
-        words["verdict"] = {"type": trial["probe"]["type"], "summary": f"x is {trial['parameters']['x']}."}
-        words["verdict"] |= {"suggestions": {"x": 0.3}, "flags": [], "picture": str(directory / "probe.svg")}
+        verdict = {"type": trial["probe"]["type"], "summary": f"x is {trial['parameters']['x']}."}
+        words["verdict"] = verdict | {"suggestions": {"x": 0.3}, "picture": str(directory / "probe.svg")}
     Path(os.environ["STEPLADDER_TERMINATION_LOG"]).write_text(json.dumps(words))
     return code
 
