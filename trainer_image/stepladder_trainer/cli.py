@@ -11,6 +11,7 @@ from typing import NoReturn
 from stepladder_trainer import catalog, hyperparameters, registry, sdk
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.outcomes import ConfigurationError
+from stepladder_trainer.probes import options as probes
 
 EVALUATIONS = 20  # per horizon, unless --evaluate-every says otherwise
 STANDALONE_STEPS = 810
@@ -37,6 +38,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--allow-unknown-parameters", action="store_true", help="ignore those this trainer does not know"
     )
+    result.add_argument("--probe", choices=tuple(probes.PROBES), help="measure this instead of training, by hand")
+    result.add_argument(
+        "--probe-option", action="append", default=[], metavar="NAME=VALUE", help="of the probe, as a manifest has it"
+    )
+    result.add_argument("--probe-directory", metavar="PATH", help="where its picture and points go; nowhere by default")
     result.add_argument("--steps", type=int, default=STANDALONE_STEPS, help="how far to train without an operator")
     return result
 
@@ -51,6 +57,7 @@ def main(arguments: Sequence[str]) -> None:
         _at_least_one(flags)
         entry = registry.task_entry(flags.task)
         trial.default_target(flags.steps)
+        probe = _probe(flags, trial.document)
         settings = _settings("--set", flags.set)
         model = str(trial.parameters.get("model", flags.model or settings.get("model") or (*entry.models, "mlp")[0]))
         point = hyperparameters.read(
@@ -60,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
             | registry.own_hyperparameters(registry.model_entry(model).source),
             ignore_unknown=flags.allow_unknown_parameters,
         )
-        _check(entry, point, trial.document)
+        _check(entry, point, trial.document, probing=probe is not None)
         os.environ.setdefault("OMP_NUM_THREADS", str(flags.threads))
         gc.disable()  # importing PyTorch makes a million objects and no garbage: this saves a sixth of its time
         from stepladder_trainer.training import Plan, train
@@ -78,7 +85,12 @@ def main(arguments: Sequence[str]) -> None:
             data=flags.data,
             options=_settings("--option", flags.option),
         )
-        train(trial, plan)
+        if probe is None:
+            train(trial, plan)
+            return
+        from stepladder_trainer.probes import running
+
+        running.run(trial, plan, probe, flags.probe_directory)
 
 
 def _settings(flag: str, pairs: Sequence[str]) -> dict[str, Scalar]:
@@ -95,6 +107,14 @@ def _settings(flag: str, pairs: Sequence[str]) -> dict[str, Scalar]:
     return settings
 
 
+def _probe(flags: argparse.Namespace, document: TrialDocument) -> probes.Options | None:
+    if flags.probe is None:
+        return None if document.probe is None else probes.read(document.probe)
+    if not document.standalone:
+        raise ConfigurationError("--probe is for use by hand: give the study a round with probe instead")
+    return probes.read({"type": flags.probe, **_settings("--probe-option", flags.probe_option)})
+
+
 def _at_least_one(flags: argparse.Namespace) -> None:
     for name in ("steps", "threads", "evaluate_every"):
         value = getattr(flags, name)
@@ -102,7 +122,9 @@ def _at_least_one(flags: argparse.Namespace) -> None:
             raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
 
 
-def _check(entry: catalog.TaskEntry, point: hyperparameters.Hyperparameters, document: TrialDocument) -> None:
+def _check(
+    entry: catalog.TaskEntry, point: hyperparameters.Hyperparameters, document: TrialDocument, *, probing: bool
+) -> None:
     if entry.models and ":" not in point.model.name and point.model.name not in entry.models:
         raise ConfigurationError(f"model {point.model.name} cannot learn this task: use {' or '.join(entry.models)}")
     ours = entry.source.startswith("stepladder_trainer.")
@@ -111,7 +133,7 @@ def _check(entry: catalog.TaskEntry, point: hyperparameters.Hyperparameters, doc
             f"this trainer does not report {document.objective.metric}: "
             f"name {' or '.join(entry.metrics)} in the study's objective"
         )
-    if point.schedule.warmup_steps >= document.horizon_steps:
+    if not probing and point.schedule.warmup_steps >= document.horizon_steps:
         raise ConfigurationError(
             f"warmup_steps {point.schedule.warmup_steps} leaves nothing of the {document.horizon_steps} steps: lower it"
         )

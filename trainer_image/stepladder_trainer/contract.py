@@ -38,6 +38,7 @@ class TrialDocument:
     checkpoint_directory: Path | str | None = None  # a path, or the URL of a place in a bucket
     name: str = "trial"
     attempt: int = 0
+    probe: Mapping[str, Any] | None = None  # measure this instead of training: its type and options
     standalone: bool = False  # started by hand: no operator asked for this
 
     @property
@@ -50,6 +51,8 @@ class TrialDocument:
         }
         if self.data_fractions:
             identity["dataFractions"] = [list(pair) for pair in self.data_fractions]
+        if self.probe is not None:
+            identity["probe"] = dict(self.probe)
         return identity
 
     def data_fraction(self, step: int) -> float:
@@ -96,6 +99,7 @@ def read(environ: Mapping[str, str]) -> TrialDocument | None:
         checkpoint_directory=directory or None,
         name="/".join(str(document[key]) for key in ("namespace", "study", "trial") if key in document) or "trial",
         attempt=_get(document, "attempt", int) if "attempt" in document else 0,
+        probe=_get(document, "probe", dict) if document.get("probe") is not None else None,
     )
 
 

@@ -50,6 +50,8 @@ class Ending:
 def verdict(trial: Trial) -> tuple[Reason, str]:
     """The reason and the sentence for a block that was left without an error."""
     objective = trial.document.objective
+    if trial.document.probe is not None:
+        return _probed(trial)
     if trial.step < trial.target_steps:
         where = f"after step {trial.step} of {trial.target_steps}"
         if trial.should_stop:
@@ -62,6 +64,15 @@ def verdict(trial: Trial) -> tuple[Reason, str]:
             "name a reported metric in the study's objective, or report this one"
         )
     return Reason.COMPLETED, f"reached step {trial.target_steps}"
+
+
+def _probed(trial: Trial) -> tuple[Reason, str]:
+    """A probe ends in its verdict and need not report the objective; how many steps it takes is its own business."""
+    if trial.verdict is not None:
+        return Reason.COMPLETED, trial.verdict.summary
+    if trial.should_stop:
+        return Reason.INTERRUPTED, f"{trial.stopped_by} honoured after {trial.step} steps of the probe"
+    return Reason.CONFIGURATION_ERROR, "this training code was asked for a probe and left no verdict: it knows none"
 
 
 def summary(trial: Trial | None, reason: Reason, message: str, seconds: float) -> Termination:
@@ -84,6 +95,7 @@ def summary(trial: Trial | None, reason: Reason, message: str, seconds: float) -
         trained_steps=trial.step - trial.from_step,
         seconds=seconds,
         message=message,
+        verdict=trial.verdict,
         provenance=ended.provenance,
     )
 

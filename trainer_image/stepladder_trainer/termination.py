@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stepladder_trainer.outcomes import Reason
+from stepladder_trainer.probes.verdict import Verdict, bounded
 
 LIMIT = 4096
 SENTENCE = 700
@@ -42,6 +43,7 @@ class Termination:
     trained_steps: int = 0
     seconds: float = 0.0
     message: str = ""
+    verdict: Verdict | None = None
     provenance: dict[str, str] = field(default_factory=dict)
 
 
@@ -88,6 +90,8 @@ def _line(termination: Termination) -> str:
         "message": termination.message,
         "provenance": termination.provenance,
     }
+    if termination.verdict is not None:
+        document["verdict"] = bounded(termination.verdict).document()
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 

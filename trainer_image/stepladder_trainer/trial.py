@@ -15,6 +15,7 @@ from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.exposition import METRIC_NAME, Board
 from stepladder_trainer.history import History
 from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError
+from stepladder_trainer.probes.verdict import Verdict
 from stepladder_trainer.signals import StopRequest
 
 LOWER = "this configuration diverges; a lower learning rate or more warmup may train"
@@ -42,6 +43,7 @@ class Trial:
         self.keep_best = keep_best  # checkpoints of the best evaluations, besides the newest
         self.step = 0  # the last finished step
         self.from_step = 0  # where this process began
+        self.verdict: Verdict | None = None  # what a probe has found
         self._board = board
         self._request = request
         self._parts: dict[str, Part] = {}

@@ -1,0 +1,1 @@
+"""What a probe's measurements mean: pure functions over frozen measurements, without PyTorch."""

@@ -1,0 +1,1 @@
+"""Taking a probe's measurements: a thin layer over `Learner` and `Feed`."""

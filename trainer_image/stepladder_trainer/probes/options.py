@@ -1,0 +1,137 @@
+"""What each probe can be told, checked before anything expensive happens. Names are those of the study's manifest."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from stepladder_trainer.outcomes import ConfigurationError
+
+LONGEST_WARMUP_SHARE = 10  # the longest warmup tried by default is one in so many of the target's steps
+RATES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+@dataclass(frozen=True)
+class LearningRateRange:
+    """The learning rate rises from one bound to the other over the target's steps: by a factor, or by an amount."""
+
+    min_learning_rate: float = 1e-7
+    max_learning_rate: float = 10.0
+    ramp: str = "Exponential"
+
+    def __post_init__(self) -> None:
+        _require(0 < self.min_learning_rate < self.max_learning_rate, "minLearningRate must be below maxLearningRate")
+        _require(self.ramp in ("Exponential", "Linear"), "ramp must be Exponential or Linear")
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Batch sizes are doubled from the smallest on, until the largest, the data set or the memory ends it."""
+
+    min_batch_size: int = 8
+    max_batch_size: int | None = None
+    steps_per_batch_size: int = 20
+
+    def __post_init__(self) -> None:
+        _require(self.min_batch_size >= 1, "minBatchSize must be at least 1")
+        _require(self.steps_per_batch_size >= 1, "stepsPerBatchSize must be at least 1")
+        largest = self.max_batch_size
+        _require(largest is None or largest >= self.min_batch_size, "minBatchSize must not exceed maxBatchSize")
+
+
+@dataclass(frozen=True)
+class Instability:
+    """Multiples of the configuration's learning rate, each a run of the target's steps."""
+
+    factors: tuple[float, ...] = (2.0, 5.0, 10.0)
+
+    def __post_init__(self) -> None:
+        _require(bool(self.factors) and min(self.factors) > 0, "factors must be numbers above 0, at least one")
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """A learning rate that is unstable, in multiples of the configuration's, and the lengths of warmup to try."""
+
+    learning_rate_factor: float = 10.0
+    warmup_steps: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(self.learning_rate_factor > 0, "learningRateFactor must be above 0")
+        _require(all(steps >= 1 for steps in self.warmup_steps), "warmupSteps must be at least 1 each")
+
+    def lengths(self, target: int) -> tuple[int, ...]:
+        """As given, ascending; else powers of ten from 10 up to a tenth of `target`, at least one."""
+        if self.warmup_steps:
+            return tuple(sorted(set(self.warmup_steps)))
+        longest = max(1, target // LONGEST_WARMUP_SHARE)
+        found = [min(10, longest)]
+        while found[-1] * 10 <= longest:
+            found.append(found[-1] * 10)
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class StepBudget:
+    """The constant learning rates to sweep, each for the target's steps at most."""
+
+    learning_rates: tuple[float, ...] = RATES
+
+    def __post_init__(self) -> None:
+        _require(
+            bool(self.learning_rates) and min(self.learning_rates) > 0,
+            "learningRates must be numbers above 0, at least one",
+        )
+
+
+Options = LearningRateRange | Throughput | Instability | Warmup | StepBudget
+
+PROBES: Mapping[str, type[Any]] = {
+    kind.__name__: kind for kind in (LearningRateRange, Throughput, Instability, Warmup, StepBudget)
+}
+
+
+def read(document: Mapping[str, Any]) -> Options:
+    """The options in `{"type": ..., optionInCamelCase: ...}`. Raises ConfigurationError naming what is wrong."""
+    kind = PROBES.get(document.get("type", ""))
+    if kind is None:
+        raise ConfigurationError(f"there is no probe {document.get('type')!r}: name one of {', '.join(PROBES)}")
+    known = {_camel(field.name): field for field in fields(kind)}
+    given: dict[str, Any] = {}
+    for name, value in document.items():
+        if name == "type" or value is None:
+            continue
+        if name not in known:
+            raise ConfigurationError(f"probe {kind.__name__} has no option {name}: it knows {', '.join(known)}")
+        given[known[name].name] = _typed(name, value, getattr(kind, known[name].name), whole=_whole(known[name].type))
+    options: Options = kind(**given)
+    return options
+
+
+def _typed(name: str, value: Any, default: object, *, whole: bool) -> Any:
+    if isinstance(default, str):
+        return value
+    if isinstance(default, tuple):
+        _require(isinstance(value, Sequence) and not isinstance(value, str), f"{name} must be a list, not {value!r}")
+        return tuple(_number(name, item, whole=whole) for item in value)
+    return _number(name, value, whole=whole)
+
+
+def _number(name: str, value: Any, *, whole: bool) -> float:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    _require(good and (not whole or value == int(value)), f"{name} must hold {'whole ' * whole}numbers, not {value!r}")
+    return int(value) if whole else float(value)
+
+
+def _whole(annotation: Any) -> bool:
+    return "float" not in str(annotation)
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
+
+
+def _require(holds: bool, sentence: str) -> None:  # noqa: FBT001  the condition is what it is about
+    if not holds:
+        raise ConfigurationError(f"probe: {sentence}")

@@ -1,0 +1,115 @@
+"""A probe from its options to its verdict: measure part after part, judge, tell."""
+
+import math
+from functools import partial
+
+from stepladder_trainer.checkpoints.store import open_store
+from stepladder_trainer.outcomes import ConfigurationError
+from stepladder_trainer.plan import Plan
+from stepladder_trainer.probes import options as asked
+from stepladder_trainer.probes.decisions import instability, learning_rate_range, step_budget, throughput, warmup
+from stepladder_trainer.probes.ledger import Ledger
+from stepladder_trainer.probes.measuring import learning_rate_range as range_test
+from stepladder_trainer.probes.measuring import step_budget as constant
+from stepladder_trainer.probes.measuring import throughput as timing
+from stepladder_trainer.probes.measuring.bench import Bench, InterruptedProbe
+from stepladder_trainer.probes.measuring.curve import watch
+from stepladder_trainer.probes.options import Options
+from stepladder_trainer.probes.reporting import findings
+from stepladder_trainer.probes.reporting.finding import Finding, tell
+from stepladder_trainer.trial import Trial
+
+LOOKS = 500  # at the loss of a run whose length the probe chooses
+
+
+def run(trial: Trial, plan: Plan, options: Options, directory: str | None = None) -> None:
+    """Measure what `options` ask of `plan`'s configuration, and leave the verdict in `trial.verdict`.
+
+    Picture and points go to the trial's checkpoints, or to `directory` where there are none.
+
+    Where the trial is asked to stop, the part that is under way is given up, and a later call goes on with it. Raises
+    what `outcomes` lists.
+    """
+    try:
+        ledger = Ledger(trial)
+        finding = _find(Bench(trial, plan, ledger), ledger, options)
+        trial.verdict = tell(finding, trial.store or (open_store(directory) if directory else None))
+    except InterruptedProbe:
+        return
+
+
+def _find(bench: Bench, ledger: Ledger, options: Options) -> Finding:
+    match options:
+        case asked.LearningRateRange():
+            return _learning_rate_range(bench, ledger, options)
+        case asked.Throughput():
+            return _throughput(bench, ledger, options)
+        case asked.Instability():
+            return _instability(bench, ledger, options)
+        case asked.Warmup():
+            return _warmup(bench, ledger, options)
+        case asked.StepBudget():
+            return _step_budget(bench, ledger, options)
+
+
+def _learning_rate_range(bench: Bench, ledger: Ledger, options: asked.LearningRateRange) -> Finding:
+    steps = bench.trial.target_steps
+    test = ledger.part(
+        "ramp",
+        learning_rate_range.RangeTest,
+        lambda: range_test.measure(bench, bench.learner(), options, steps),
+    )
+    verdict = learning_rate_range.suggest(test, steps)
+    return findings.of_range_test(test, verdict, log=options.ramp == "Exponential")
+
+
+def _throughput(bench: Bench, ledger: Ledger, options: asked.Throughput) -> Finding:
+    examples = len(bench.training)
+    if options.min_batch_size > examples:
+        raise ConfigurationError(f"probe: minBatchSize is more than the {examples} training examples: lower it")
+    timings: list[throughput.Timing] = []
+    for size in throughput.sizes(options.min_batch_size, min(options.max_batch_size or examples, examples)):
+        measure = partial(timing.measure, bench, size, options.steps_per_batch_size)
+        timings.append(ledger.part(f"batch {size}", throughput.Timing, measure))
+        if not timings[-1].fits:
+            break
+    return findings.of_throughput(timings, throughput.judge(timings))
+
+
+def _instability(bench: Bench, ledger: Ledger, options: asked.Instability) -> Finding:
+    def measure(factor: float) -> instability.FactorRun:
+        rate = factor * bench.point.optimizer.learning_rate
+        seen = watch(bench, bench.learner(), [rate] * bench.trial.target_steps)
+        return instability.FactorRun(factor, rate, *seen.curve, tuple(seen.gradient_norms))
+
+    runs = [
+        ledger.part(f"factor {factor:g}", instability.FactorRun, partial(measure, factor)) for factor in options.factors
+    ]
+    clip = bench.point.regularisation.gradient_clip
+    return findings.of_instability(runs, instability.judge(runs, clipped_at=clip))
+
+
+def _warmup(bench: Bench, ledger: Ledger, options: asked.Warmup) -> Finding:
+    peak, target = options.learning_rate_factor * bench.point.optimizer.learning_rate, bench.trial.target_steps
+
+    def measure(length: int) -> warmup.WarmupRun:
+        rates = warmup.rates(peak, length)
+        seen = watch(bench, bench.learner(), rates, every=math.ceil(len(rates) / LOOKS))
+        return warmup.WarmupRun(length, *seen.curve)
+
+    runs: list[warmup.WarmupRun] = []
+    for length in options.lengths(target):
+        runs.append(ledger.part(f"warmup {length}", warmup.WarmupRun, partial(measure, length)))
+        if runs[-1].stability.stable:
+            break  # longer ones would cost ten times as much, and the shortest is asked for
+    return findings.of_warmup(runs, warmup.choose(runs, peak, target))
+
+
+def _step_budget(bench: Bench, ledger: Ledger, options: asked.StepBudget) -> Finding:
+    steps = limit = bench.trial.target_steps
+    runs: list[step_budget.ConstantRun] = []
+    for rate in options.learning_rates:
+        measure = partial(constant.measure, bench, rate, steps, limit)
+        runs.append(ledger.part(f"rate {rate:g}", step_budget.ConstantRun, measure))
+        limit = min(limit, runs[-1].fitted_at or limit)  # a run that takes longer is not the fastest
+    return findings.of_step_budget(runs, step_budget.choose(runs, steps))
