@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import NoReturn
 
-from stepladder_trainer import catalog, hyperparameters, registry, sdk
+from stepladder_trainer import catalog, hyperparameters, registry, sdk, tracking
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.probes import options as probes
@@ -30,6 +30,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--data", metavar="PATH", help="the task's file or folder, where it has none of its own")
     result.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the task")
     result.add_argument("--model", help=f"{', '.join(catalog.MODELS)}, or module:function; by default the task's first")
+    result.add_argument(
+        "--initial-weights",
+        metavar="PATH",
+        help="start from these: a checkpoint, a folder of checkpoints or a state_dict, by path or URL",
+    )
     result.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="default of a hyperparameter")
     result.add_argument("--evaluate-every", type=int, metavar="STEPS", help="default: a 20th of the horizon")
     result.add_argument("--checkpoint-seconds", type=float, default=60.0, help="longest time between checkpoints")
@@ -43,6 +48,15 @@ def parser() -> argparse.ArgumentParser:
         "--probe-option", action="append", default=[], metavar="NAME=VALUE", help="of the probe, as a manifest has it"
     )
     result.add_argument("--probe-directory", metavar="PATH", help="where its picture and points go; nowhere by default")
+    result.add_argument(
+        "--track",
+        default="",
+        metavar="NAMES",
+        help=f"besides TensorBoard: {', '.join(tracking.OPTIONAL)}; commas between",
+    )
+    result.add_argument("--profile", type=int, metavar="STEPS", help="save a trace of as many steps")
+    result.add_argument("--count-flops", action="store_true", help="count the operations of the first step: 1 s slower")
+    result.add_argument("--deterministic", action="store_true", help="the same numbers on the same GPU, but slower")
     result.add_argument("--steps", type=int, default=STANDALONE_STEPS, help="how far to train without an operator")
     return result
 
@@ -58,6 +72,7 @@ def main(arguments: Sequence[str]) -> None:
         entry = registry.task_entry(flags.task)
         trial.default_target(flags.steps)
         probe = _probe(flags, trial.document)
+        trial.tracking.use(tracking.optional(filter(None, flags.track.split(","))))
         settings = _settings("--set", flags.set)
         model = str(trial.parameters.get("model", flags.model or settings.get("model") or (*entry.models, "mlp")[0]))
         point = hyperparameters.read(
@@ -70,6 +85,7 @@ def main(arguments: Sequence[str]) -> None:
         _check(entry, point, trial.document, probing=probe is not None)
         os.environ.setdefault("OMP_NUM_THREADS", str(flags.threads))
         gc.disable()  # importing PyTorch makes a million objects and no garbage: this saves a sixth of its time
+        from stepladder_trainer import determinism
         from stepladder_trainer.training import Plan, train
 
         gc.enable()
@@ -82,15 +98,19 @@ def main(arguments: Sequence[str]) -> None:
             checkpoint_seconds=flags.checkpoint_seconds,
             device=flags.device,
             threads=flags.threads,
+            profile=flags.profile or 0,
+            count_flops=flags.count_flops,
             data=flags.data,
+            initial_weights=flags.initial_weights,
             options=_settings("--option", flags.option),
         )
-        if probe is None:
-            train(trial, plan)
-            return
-        from stepladder_trainer.probes import running
+        with determinism.enforced(wanted=flags.deterministic):
+            if probe is None:
+                train(trial, plan)
+                return
+            from stepladder_trainer.probes import running
 
-        running.run(trial, plan, probe, flags.probe_directory)
+            running.run(trial, plan, probe, flags.probe_directory)
 
 
 def _settings(flag: str, pairs: Sequence[str]) -> dict[str, Scalar]:
@@ -116,7 +136,7 @@ def _probe(flags: argparse.Namespace, document: TrialDocument) -> probes.Options
 
 
 def _at_least_one(flags: argparse.Namespace) -> None:
-    for name in ("steps", "threads", "evaluate_every"):
+    for name in ("steps", "threads", "evaluate_every", "profile"):
         value = getattr(flags, name)
         if value is not None and value < 1:
             raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, not {value}")

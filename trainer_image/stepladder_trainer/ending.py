@@ -96,7 +96,7 @@ def summary(trial: Trial | None, reason: Reason, message: str, seconds: float) -
         seconds=seconds,
         message=message,
         verdict=trial.verdict,
-        provenance=ended.provenance,
+        provenance={**ended.provenance, "seed": str(trial.seed)},
     )
 
 

@@ -1,26 +1,38 @@
 """A model and what trains it: one optimizer update after another. The training loop and the probes share it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
 from stepladder_trainer import models, optimizers
 from stepladder_trainer.data import Batch
 from stepladder_trainer.hyperparameters import Hyperparameters
 from stepladder_trainer.seeds import Seeds
+from stepladder_trainer.stability import Averaging, Clipping
 from stepladder_trainer.tasks import Task
 from stepladder_trainer.trial import Part
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one optimizer update saw. `gradient_norm`: the L2 norm of the whole gradient, unclipped."""
+    """What one optimizer update saw: scalars on the device, which a GPU may still have to compute."""
 
-    loss: float
-    gradient_norm: float
+    loss_on_device: Tensor
+    norm_on_device: Tensor
+
+    @property
+    def loss(self) -> float:
+        """The training loss. Waits for the GPU."""
+        return self.loss_on_device.item()
+
+    @property
+    def gradient_norm(self) -> float:
+        """The L2 norm of the whole gradient, unclipped. Waits for the GPU."""
+        return self.norm_on_device.item()
 
 
 class Learner:
@@ -36,28 +48,49 @@ class Learner:
         self.model: nn.Module = models.build(models.Request(task.shape, point, self._dropout), initialisation).to(
             device
         )
-        self.optimizer = optimizers.build(self.model.parameters(), point.optimizer)
+        self.optimizer = optimizers.build(self.model.parameters(), point.optimizer, horizon)
+        stability = point.regularisation
+        self.clipping = Clipping(stability, device) if stability.clips else None
+        self.averaging = Averaging(self.model, stability) if stability.averaging != "none" else None
 
     @property
     def parts(self) -> dict[str, Part]:
-        """What a checkpoint holds, by name."""
-        return {"model": self.model, "optimizer": self.optimizer}
+        """What a checkpoint holds, by name. With `averaging`, its `model` has the weights that were evaluated."""
+        parts: dict[str, Part | None] = {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "clipping": self.clipping,
+            "averaging": self.averaging,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
     def gradient(self, batch: Batch, step: int) -> Update:
-        """Compute the gradient of `batch` for update `step`; the weights stay as they are."""
+        """Compute the gradient of `batch` for update `step`, clipped where asked; the weights stay as they are."""
         self._dropout.manual_seed(self._seeds.dropout(step))
         self.optimizer.zero_grad()
         loss: Tensor = self._task.loss(
             self.model(batch.inputs), batch.targets, self.point.regularisation.label_smoothing
         )
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own lack
-        return Update(loss.item(), self._gradient_norm())
+        gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))  # noqa: SLF001  documented
+        if self.clipping is not None:
+            self.clipping.clip(gradients, norm)
+        return Update(loss.detach(), norm)
 
     def apply(self, learning_rate: float) -> None:
         """Move the weights by the gradient, at `learning_rate`."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()
+        if self.averaging is not None:
+            self.averaging.update()
+
+    @contextmanager
+    def evaluated(self) -> Iterator[nn.Module]:
+        """The model as it is to be judged, while the block runs: with averaged weights where they are asked for."""
+        with self.averaging.applied() if self.averaging is not None else nullcontext():
+            yield self.model
 
     def snapshot(self) -> dict[str, dict[str, Any]]:
         """A copy of the state of all parts, which further updates do not change."""
@@ -67,9 +100,6 @@ class Learner:
         """Go back to a snapshot, bit for bit."""
         for name, part in self.parts.items():
             part.load_state_dict(_copy(snapshot[name]))
-
-    def _gradient_norm(self) -> float:
-        return get_total_norm([weight.grad for weight in self.model.parameters() if weight.grad is not None]).item()
 
 
 def _copy(state: Any) -> Any:

@@ -17,5 +17,8 @@ class Plan:
     checkpoint_seconds: float = 60.0
     device: str = "cpu"
     threads: int = 1
+    profile: int = 0  # steps
+    count_flops: bool = False
     data: str | None = None
+    initial_weights: str | None = None
     options: Mapping[str, Scalar] = field(default_factory=dict)

@@ -46,7 +46,11 @@ def trial(*, target_steps: int = 1000, keep_best: int = KEEP_BEST) -> Iterator[T
         if not os.environ.get(contract.TRIAL):
             logger.info("no %s: training alone, nothing is saved", contract.TRIAL)
             document = TrialDocument(target_steps=target_steps, horizon_steps=target_steps, standalone=True)
-            yield Trial(document, exposition.Board(), StopRequest(), keep_best=keep_best)
+            alone = Trial(document, exposition.Board(), StopRequest(), keep_best=keep_best)
+            try:
+                yield alone
+            finally:
+                alone.tracking.close()
             return
         with Ending(contract.termination_log(os.environ)) as ending, ExitStack() as stack:
             request = stack.enter_context(listening())
@@ -56,6 +60,7 @@ def trial(*, target_steps: int = 1000, keep_best: int = KEEP_BEST) -> Iterator[T
             stack.enter_context(current.saving())
             if current.store is not None:
                 until_told.enter_context(logs.beside_checkpoints(current.store))
+            until_told.callback(current.tracking.close)  # may take a while, and the operator need not wait for it
             stack.enter_context(exposition.serve(board, contract.metrics_port(os.environ)))
             logger.info("trial %s, attempt %d: to step %d", document.name, document.attempt, document.target_steps)
             yield current

@@ -1,14 +1,15 @@
 """The training loop of our own tasks, written against the SDK like anybody's code."""
 
-import time
-
 import torch
 
 from stepladder_trainer import devices, schedules, tasks
 from stepladder_trainer.data import training_feed
 from stepladder_trainer.evaluation import Evaluator
 from stepladder_trainer.learner import Learner
+from stepladder_trainer.measurement import Measurement
+from stepladder_trainer.models import transfer
 from stepladder_trainer.plan import Plan
+from stepladder_trainer.profiling import profiled
 from stepladder_trainer.seeds import Seeds
 from stepladder_trainer.trial import Trial
 
@@ -20,30 +21,34 @@ def train(trial: Trial, plan: Plan) -> None:
     torch.set_num_threads(plan.threads)
     device, seeds, point = devices.device(plan.device), Seeds(trial.seed, plan.point.seeds), plan.point
     task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, point, trial.seed))
-    feed = training_feed(
-        task.training, task.shape, point.data, seeds, device, fractions=trial.document.data_fractions
-    )
-    learner = Learner(task, point, seeds, device)
+    feed = training_feed(task.training, task.shape, point.data, seeds, device, fractions=trial.document.data_fractions)
+    learner = Learner(task, point, seeds, device, trial.horizon_steps)
     validation = Evaluator(task.validation, task.measure, device, batch_size=point.data.batch_size)
-    schedule = schedules.build(point.schedule, trial.horizon_steps, trial.history)
+    schedule = schedules.build(
+        point.schedule,
+        trial.horizon_steps,
+        trial.history,
+        objective=trial.document.objective,
+        planned=lambda step: trial.evaluation_planned(step, every=plan.evaluate_every),
+    )
 
-    for step in trial.steps(checkpoint_seconds=plan.checkpoint_seconds, **learner.parts):
-        began = time.perf_counter()
-        batch = feed.batch(step)
-        loaded = time.perf_counter()
-        update = learner.gradient(batch, step)
-        trial.log(step, training_loss=update.loss)  # before the update: NaN must not reach the weights
-        learning_rate = point.optimizer.learning_rate * schedule.factor(step)
-        learner.apply(learning_rate)
-        seconds = time.perf_counter() - began
-        trial.log(
-            step,
-            learning_rate=learning_rate,
-            gradient_norm=update.gradient_norm,
-            examples_per_second=point.data.batch_size / seconds,
-            data_wait_fraction=(loaded - began) / seconds,
-            gpu_memory_bytes=torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0,
-        )
-        if trial.evaluation_due(step, every=plan.evaluate_every):
-            metrics = validation.metrics(learner.model)
-            trial.report(step, **{f"validation_{name}": value for name, value in metrics.items()})
+    measurement = Measurement(trial, learner, batch_size=point.data.batch_size, count_flops=plan.count_flops)
+
+    with feed, profiled(trial, plan.profile, device) as step_profiled:
+        for step in trial.steps(checkpoint_seconds=plan.checkpoint_seconds, **learner.parts):
+            if step == 1 and plan.initial_weights:  # a checkpoint goes before them
+                transfer.start_from(learner.model, plan.initial_weights)
+            measurement.begin()
+            batch = feed.batch(step)
+            measurement.loaded()
+            update = learner.gradient(batch, step)
+            measurement.gradient(step, update)  # before the update: NaN must not reach the weights
+            learning_rate = point.optimizer.learning_rate * schedule.factor(step)
+            learner.apply(learning_rate)
+            measurement.end(step, learning_rate)
+            step_profiled()
+            if trial.evaluation_due(step, every=plan.evaluate_every):
+                measurement.flush()
+                with learner.evaluated() as model:
+                    metrics = validation.metrics(model)
+                trial.report(step, **{f"validation_{name}": value for name, value in metrics.items()})

@@ -4,12 +4,13 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Protocol
 
-from stepladder_trainer import randomness
+from stepladder_trainer import randomness, tracking
 from stepladder_trainer.checkpoints import KEEP_BEST, Checkpoints, Saver, Snapshot, Store, detached
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.exposition import METRIC_NAME, Board
@@ -17,6 +18,7 @@ from stepladder_trainer.history import History
 from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError
 from stepladder_trainer.probes.verdict import Verdict
 from stepladder_trainer.signals import StopRequest
+from stepladder_trainer.tracking import Run, Tracking
 
 LOWER = "this configuration diverges; a lower learning rate or more warmup may train"
 
@@ -47,6 +49,7 @@ class Trial:
         self._board = board
         self._request = request
         self._parts: dict[str, Part] = {}
+        self._before_saving: list[Callable[[], None]] = []
         self._checkpoints = Checkpoints(document.checkpoint_directory) if document.checkpoint_directory else None
         self._saver = Saver(self._checkpoints.save) if self._checkpoints else None
         self._snapshot_step: int | None = None  # of the newest checkpoint, be it written or still in memory
@@ -98,8 +101,11 @@ class Trial:
 
     def evaluation_due(self, step: int, *, every: int = 0) -> bool:
         """Whether `step` must be evaluated: the study's rungs, the target, and each multiple of `every`."""
-        rungs = self.document.evaluation_steps
-        return step in rungs or step == self.target_steps or (every > 0 and step % every == 0)
+        return step == self.target_steps or self.evaluation_planned(step, every=every)
+
+    def evaluation_planned(self, step: int, *, every: int = 0) -> bool:
+        """Whether `step` is evaluated however the trial is cut into segments, each of which has a target."""
+        return step in self.document.evaluation_steps or (every > 0 and step % every == 0)
 
     def log(self, step: int, **numbers: float) -> None:
         """Show numbers of the running step (`training_loss`, `gradient_norm`, ...) as `stepladder_<name>` on /metrics.
@@ -109,6 +115,7 @@ class Trial:
         if not math.isfinite(numbers.get("training_loss", 0.0)):
             raise InfeasibleError(f"the training loss became {numbers['training_loss']} at step {step}: {LOWER}")
         self._board.numbers.update(numbers, step=step)
+        self.tracking.numbers(step, numbers)
 
     def report(self, step: int, **metrics: float) -> None:
         """Report metrics measured after `step` updates. Raises InfeasibleError if one of them is not finite."""
@@ -122,6 +129,8 @@ class Trial:
         logger.info("step %d of %d: %s", step, self.target_steps, ", ".join(f"{k} {v:.6g}" for k, v in metrics.items()))
         if self._checkpoints is not None:
             self._checkpoints.add_evaluation(step, known.metrics)
+        self.tracking.evaluation(step, metrics)
+        self.tracking.flush()
 
     def restore(self, **parts: Part) -> int:
         """Name the parts of the training state, load the newest checkpoint into them; returns its step, 0 without one.
@@ -147,9 +156,10 @@ class Trial:
                 f"{path} does not fit this training code: {type(error).__name__}: {error}"
             ) from error
         randomness.set_global_states(content["random"])
-        self._board.history = History.of(content["evaluations"])
+        self.history.restore(content["evaluations"])
         self._checkpoints.write_evaluations(content["evaluations"])  # those after it are about to be measured again
         self.step = self.from_step = self._snapshot_step = self._saver.saved_step = step
+        self.tracking.resume(step)
         logger.info("resumed from %s", path)
         return step
 
@@ -160,6 +170,18 @@ class Trial:
         Raises StorageError if an earlier checkpoint could not be written.
         """
         self._save(step, pinned=True)
+
+    def before_saving(self, check: Callable[[], None]) -> None:
+        """Have `check` called before anything is saved. What it raises ends the trial, and nothing of it is saved."""
+        self._before_saving.append(check)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """Where the numbers go besides `/metrics`: TensorBoard's event files beside the checkpoints, and to whomever
+        `tracking.use` adds."""
+        document = self.document
+        run = Run(document.name, document.parameters, self.store, document.seed)
+        return Tracking(run, document.horizon_steps, tracking.always() if self.store else [])
 
     def flush(self) -> None:
         """Wait until every checkpoint is durable. Raises StorageError."""
@@ -195,6 +217,9 @@ class Trial:
 
     def _save(self, step: int, *, pinned: bool) -> None:
         self.step = step
+        for check in self._before_saving:
+            check()
+        self.tracking.flush()
         if self._saver is None:
             return
         self._saver.raise_failure()

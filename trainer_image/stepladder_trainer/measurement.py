@@ -1,0 +1,129 @@
+"""What training is seen to do: losses, norms and rates on their way to the trial's log, without holding a GPU up."""
+
+import logging
+import math
+import time
+
+import torch
+
+from stepladder_trainer.flops import FlopCount
+from stepladder_trainer.learner import Learner, Update
+from stepladder_trainer.outcomes import InfeasibleError
+from stepladder_trainer.stability import Clipping
+from stepladder_trainer.trial import LOWER, Trial
+
+FETCH_EVERY = 10  # steps: how often a GPU is waited for, to see what it has computed
+REMEMBERED = 0.95  # of what a rate knew before each step: about the last 20 steps count
+AGGRESSIVE = 0.5  # the part of updates above which clipping is no remedy
+JUDGED_AFTER = 100  # updates
+
+logger = logging.getLogger(__name__)
+
+
+class Rates:
+    """Examples per second and the part of the time that was spent waiting for data, over about the last 20 steps.
+
+    Sums that fade, divided: so a step that waits for ten others' results, as on a GPU, weighs as what it is.
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._examples = self._seconds = self._waited = 0.0
+
+    def add(self, seconds: float, waited: float) -> None:
+        """A step has taken `seconds`, of which it `waited` for its batch."""
+        self._examples = self._examples * REMEMBERED + self._batch_size
+        self._seconds = self._seconds * REMEMBERED + seconds
+        self._waited = self._waited * REMEMBERED + waited
+
+    @property
+    def examples_per_second(self) -> float:
+        """Through the whole step, evaluations and checkpoints apart."""
+        return self._examples / self._seconds
+
+    @property
+    def steps_per_second(self) -> float:
+        """Likewise."""
+        return self.examples_per_second / self._batch_size
+
+    @property
+    def data_wait_fraction(self) -> float:
+        """In [0, 1]; above a tenth, more workers or less work for each example is worth a thought."""
+        return self._waited / self._seconds
+
+
+class Measurement:
+    """Of one process's training: `begin`, `loaded`, `gradient`, `end` at every step, in this order.
+
+    On a CPU a loss that is not finite ends the trial before the update. On a GPU it does so within `FETCH_EVERY` steps,
+    and always before an evaluation or a checkpoint.
+    """
+
+    def __init__(self, trial: Trial, learner: Learner, *, batch_size: int, count_flops: bool = False) -> None:
+        self._trial = trial
+        self._learner = learner
+        self._on_gpu = learner.device.type == "cuda"
+        self._rates = Rates(batch_size)
+        self._pending: list[tuple[int, Update]] = []
+        self._warned = False
+        self._began = self._loaded = 0.0
+        self._flops = FlopCount(learner.device) if count_flops else None
+        trial.before_saving(self.flush)
+
+    def begin(self) -> None:
+        """A step begins with its batch."""
+        self._began = time.perf_counter()
+
+    def loaded(self) -> None:
+        """The batch is there."""
+        self._loaded = time.perf_counter()
+        if self._flops is not None:
+            self._flops.start()
+
+    def gradient(self, step: int, update: Update) -> None:
+        """The gradient is there, or about to be. Raises InfeasibleError if it, or one before it, is not finite."""
+        if self._flops is not None:
+            self._flops.stop()
+        self._pending.append((step, update))
+        if not self._on_gpu or len(self._pending) >= FETCH_EVERY:
+            self.flush()
+
+    def end(self, step: int, learning_rate: float) -> None:
+        """The weights have moved."""
+        self._rates.add(time.perf_counter() - self._began, self._loaded - self._began)
+        self._trial.log(
+            step,
+            learning_rate=learning_rate,
+            examples_per_second=self._rates.examples_per_second,
+            data_wait_fraction=self._rates.data_wait_fraction,
+        )
+        if self._flops is not None:
+            self._trial.log(step, **self._flops.numbers(self._rates.steps_per_second))
+
+    def flush(self) -> None:
+        """Wait for what is being computed, and log it. Raises InfeasibleError."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        scalars = [scalar.float() for _, update in pending for scalar in (update.loss_on_device, update.norm_on_device)]
+        values = torch.stack(scalars).tolist()
+        for (step, _), loss, norm in zip(pending, values[::2], values[1::2], strict=True):
+            if math.isfinite(loss) and not math.isfinite(norm):
+                raise InfeasibleError(f"the norm of the gradient became {norm} at step {step}: {LOWER}")
+            self._trial.log(step, training_loss=loss, gradient_norm=norm)
+        last = pending[-1][0]
+        if self._learner.clipping is not None:
+            self._trial.log(last, clip_fraction=self._judged(self._learner.clipping))
+        if self._on_gpu:
+            self._trial.log(last, gpu_memory_bytes=torch.cuda.max_memory_allocated(self._learner.device))
+
+    def _judged(self, clipping: Clipping) -> float:
+        fraction = clipping.fraction.item()
+        if fraction > AGGRESSIVE and clipping.updates >= JUDGED_AFTER and not self._warned:
+            self._warned = True
+            logger.warning(
+                "%.0f %% of the updates are clipped, which is a lower learning rate in disguise: lower the learning "
+                "rate, or let gradients be longer",
+                100 * fraction,
+            )
+        return fraction
