@@ -10,7 +10,10 @@ OPTIMIZERS = (
 )  # fmt: skip
 UPDATE_RULES = ("playbook", "pytorch")
 AUGMENTATIONS = ("flip", "shift", "rotate", "cutout", "noise", "mixup")
-SCHEDULES = ("constant", "linear", "cosine")
+SCHEDULES = (
+    "constant", "linear", "cosine", "piecewise", "exponential", "cosine_restarts", "triangular", "triangular2",
+    "exp_range", "reduce_on_plateau",
+)  # fmt: skip
 
 HUGGING_FACE = "huggingface:"  # and a folder or a repository
 

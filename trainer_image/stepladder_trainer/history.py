@@ -20,6 +20,8 @@ class History:
     """Evaluations by step. Reporting a step again adds to what is known of it; the last value of a metric holds."""
 
     _by_step: dict[int, dict[str, float]] = field(default_factory=dict)
+    revision: int = field(default=0, compare=False)
+    """Another one means that something has been measured or restored since."""
 
     @classmethod
     def of(cls, evaluations: Iterable[tuple[int, Mapping[str, float]]]) -> "History":
@@ -30,7 +32,13 @@ class History:
         """Record `metrics` at `step` and return all that is known of that step."""
         known = self._by_step.setdefault(step, {})
         known.update(metrics)
+        self.revision += 1
         return Evaluation(step, dict(known))
+
+    def restore(self, evaluations: Iterable[tuple[int, Mapping[str, float]]]) -> None:
+        """Become the history of these; whoever holds this one sees them."""
+        self._by_step = {step: dict(metrics) for step, metrics in evaluations}
+        self.revision += 1
 
     @property
     def evaluations(self) -> list[Evaluation]:

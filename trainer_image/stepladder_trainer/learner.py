@@ -38,7 +38,9 @@ class Update:
 class Learner:
     """The state of training. `parts` is all of it: a learner that took them over goes on bit for bit."""
 
-    def __init__(self, task: Task, point: Hyperparameters, seeds: Seeds, device: torch.device) -> None:
+    def __init__(
+        self, task: Task, point: Hyperparameters, seeds: Seeds, device: torch.device, horizon: int = optimizers.STEPS
+    ) -> None:
         self.point = point
         self.device = device
         self._task = task

@@ -3,35 +3,61 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from stepladder_trainer.contract import Objective
 from stepladder_trainer.history import History
 from stepladder_trainer.hyperparameters import ScheduleHyperparameters
-from stepladder_trainer.schedules.decay import DECAYS
+from stepladder_trainer.schedules.cyclic import cosine_restarts, exp_range, triangular, triangular2
+from stepladder_trainer.schedules.decay import constant, cosine, exponential, linear
+from stepladder_trainer.schedules.piecewise import piecewise
+from stepladder_trainer.schedules.plateau import reduce_on_plateau
+from stepladder_trainer.schedules.request import Request, Shape
 
-__all__ = ["Schedule", "build"]
+__all__ = ["SHAPES", "Schedule", "build"]
 
-Factor = Callable[[int], float]
+SHAPES: dict[str, Callable[[Request], Shape]] = {
+    "constant": constant,
+    "linear": linear,
+    "cosine": cosine,
+    "piecewise": piecewise,
+    "exponential": exponential,
+    "cosine_restarts": cosine_restarts,
+    "triangular": triangular,
+    "triangular2": triangular2,
+    "exp_range": exp_range,
+    "reduce_on_plateau": reduce_on_plateau,
+}
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The rate rises linearly to its peak at update `warmup`, and decays over what is left of the horizon.
+    """The rate rises linearly over the first `warmup` updates to where its shape begins, and follows that.
 
-    It ends near 0 at the horizon's last update and at 0 beyond it. The horizon is the round's, not the segment's: a
-    promotion continues one and the same curve.
+    Shapes are made for the round's horizon, not the segment's: a promotion continues one and the same curve.
     """
 
-    decay: Callable[[float], float]
-    horizon: int
+    shape: Shape
     warmup: int = 0
 
     def factor(self, step: int) -> float:
         """What the peak learning rate is multiplied by at update `step`, the first being 1."""
         if step <= self.warmup:
-            return step / self.warmup
-        progress = (step - 1 - self.warmup) / max(1, self.horizon - self.warmup)
-        return self.decay(min(1.0, progress))
+            return step / self.warmup * self.shape(0)
+        return self.shape(step - 1 - self.warmup)
 
 
-def build(point: ScheduleHyperparameters, horizon: int, history: History) -> Schedule:
-    """The schedule that `point` names over `horizon` steps. `history`: what has been measured so far."""
-    return Schedule(DECAYS[point.name], horizon, point.warmup_steps)
+def build(
+    point: ScheduleHyperparameters,
+    horizon: int,
+    history: History,
+    *,
+    objective: Objective | None = None,
+    planned: Callable[[int], bool] = lambda step: True,
+) -> Schedule:
+    """The schedule that `point` names over `horizon` steps.
+
+    For one that looks at evaluations: `history` has them, now and later; `objective` is what they are judged by, the
+    lowest `validation_loss` by default; `planned` tells those that a run has however it is cut into segments. Raises
+    ConfigurationError.
+    """
+    request = Request(point, horizon, history, objective or Objective("validation_loss"), planned)
+    return Schedule(SHAPES[point.name](request), point.warmup_steps)
