@@ -36,6 +36,8 @@ class ModelEntry:
     summary: str
 
 
+IMAGES = ("cnn", "mlp", "resnet", "transformer")
+
 TASKS = {
     "digits": TaskEntry(
         "stepladder_trainer.tasks.tabular:digits",
@@ -57,6 +59,53 @@ TASKS = {
         "the same images, to be reconstructed from a code of a few numbers",
         ("autoencoder", "vae", "mlp"),
     ),
+    "wine": TaskEntry(
+        "stepladder_trainer.tasks.tabular:wine",
+        "13 measurements of wines, 3 classes, 143 for training",
+        ("mlp", "transformer"),
+    ),
+    "iris": TaskEntry(
+        "stepladder_trainer.tasks.tabular:iris",
+        "4 measurements of flowers, 3 classes, 120 for training",
+        ("mlp", "transformer"),
+    ),
+    "linnerud": TaskEntry(
+        "stepladder_trainer.tasks.tabular:linnerud",
+        "3 exercises, regression of 3 measurements of the body, 16 for training",
+        ("mlp", "transformer"),
+    ),
+    "table": TaskEntry(
+        "stepladder_trainer.tasks.table:table",
+        "any CSV file, --option target=COLUMN",
+        ("mlp", "transformer"),
+    ),
+    "image_folder": TaskEntry(
+        "stepladder_trainer.tasks.image_folder:image_folder",
+        "a folder with a folder of images for each class, or train and val of that kind",
+        IMAGES,
+    ),
+    "torchvision": TaskEntry(
+        "stepladder_trainer.tasks.vision:torchvision",
+        "any of torchvision's data sets, --option dataset=CIFAR10",
+        IMAGES,
+    ),
+    "text": TaskEntry(
+        "stepladder_trainer.tasks.text:text",
+        "any text file, --option tokens=characters or words",
+        ("transformer",),
+        ("validation_error", "validation_loss", "validation_perplexity"),
+    ),
+    "linear_regression": TaskEntry(
+        "stepladder_trainer.tasks.synthetic:linear_regression",
+        "a linear function of 8 inputs with noise",
+        ("mlp",),
+    ),
+    "spiral": TaskEntry("stepladder_trainer.tasks.synthetic:spiral", "two spirals, 2 classes", ("mlp",)),
+    "quartic": TaskEntry(
+        "stepladder_trainer.tasks.synthetic:quartic",
+        "steep where it starts: unstable above 0.2 unless a warmup or clipping comes first",
+        ("corner",),
+    ),
     "quadratic": TaskEntry(
         "stepladder_trainer.tasks.quadratic:quadratic",
         "a noisy bowl in 8 dimensions with curvatures 1 to 10: unstable above 0.2",
@@ -74,5 +123,6 @@ MODELS = {
     ),
     "autoencoder": ModelEntry("stepladder_trainer.models.autoencoder:autoencoder", "an MLP to a narrow code and back"),
     "vae": ModelEntry("stepladder_trainer.models.autoencoder:vae", "the same with a code that is drawn in training"),
+    "corner": ModelEntry("stepladder_trainer.models.point:corner", "the same from (1, ..., 1), whatever the seed"),
     "point": ModelEntry("stepladder_trainer.models.point:point", "a position, for the synthetic tasks"),
 }

@@ -7,10 +7,11 @@ from stepladder_trainer.models.request import Request
 
 
 class Point(nn.Module):
-    """A position in `dimensions`."""
+    """A position in `dimensions`, which begins near (1, ..., 1): off by `spread` times a standard normal number."""
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, dimensions: int, spread: float) -> None:
         super().__init__()
+        self.spread = spread
         self.weight = nn.Parameter(torch.empty(dimensions))
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -19,9 +20,14 @@ class Point(nn.Module):
 
     def initialise(self, generator: torch.Generator) -> None:
         """Near (1, ..., 1)."""
-        self.weight.copy_(1 + 0.5 * torch.randn(self.weight.shape, generator=generator))
+        self.weight.copy_(1 + self.spread * torch.randn(self.weight.shape, generator=generator))
 
 
 def point(request: Request) -> nn.Module:
     """A position with as many dimensions as the task has outputs."""
-    return Point(request.shape.outputs)
+    return Point(request.shape.outputs, spread=0.5)
+
+
+def corner(request: Request) -> nn.Module:
+    """A position that begins at (1, ..., 1) whatever the seed."""
+    return Point(request.shape.outputs, spread=0.0)

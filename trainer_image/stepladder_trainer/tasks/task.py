@@ -13,6 +13,7 @@ from stepladder_trainer.models.shape import Shape
 
 Loss = Callable[[Any, Tensor, float], Tensor]
 Measure = Callable[[Any, Tensor], Mapping[str, Tensor]]
+Derive = Callable[[Mapping[str, float]], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,11 @@ class Task:
 
     `loss(outputs, targets, label_smoothing)` is the mean over a batch that training minimises, a scalar.
     `measure(outputs, targets)` is what evaluation reports: values of each example, (batch,), whose mean over all of a
-    set is the metric; `error` becomes `validation_error`, and `loss` is there too.
+    set is the metric; `error` becomes `validation_error`, and `loss` is there too. `derived` makes further metrics of
+    those means, such as perplexity.
+
+    Of a classification `classes` are the names, by target, and a wrong example has an error above 0. `test` is looked
+    at once, at the end.
     """
 
     training: Dataset
@@ -40,3 +45,5 @@ class Task:
     loss: Loss
     measure: Measure
     test: Dataset | None = None
+    classes: tuple[str, ...] = ()
+    derived: Derive | None = None

@@ -1,0 +1,94 @@
+"""Images that are read and decoded when they are asked for: by workers, as bytes, normalised on the device."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from stepladder_trainer.data.examples import Examples
+from stepladder_trainer.data.loader import gathered
+from stepladder_trainer.outcomes import ConfigurationError, StorageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Of ImageNet's training images, as everybody uses them: pretrained models expect it, and nothing has to be measured.
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Pictures:
+    """Images by index: `open_image` gives one of them, in any size and mode, which `name` calls by its file."""
+
+    def __init__(
+        self, open_image: Callable[[int], "Image"], targets: Tensor, names: Sequence[str], size: int, channels: int
+    ) -> None:
+        self._open = open_image
+        self._size = size
+        self._channels = channels
+        self.targets = targets
+        self.names = names
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        try:
+            with self._open(index) as image:
+                return pixels(image, self._size, self._channels), self.targets[index]
+        except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for broken files
+            if isinstance(error, OSError) and error.errno:
+                raise StorageError(f"{self.names[index]} cannot be read: {error}; check the volume") from error
+            raise ConfigurationError(
+                f"{self.names[index]} is no image that can be decoded ({error}): repair or remove it"
+            ) from error
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """Bytes (batch, channels, height, width) -> float32 of about mean 0 and deviation 1."""
+        return normalised(inputs)
+
+    def part(self, indices: Tensor) -> "Pictures":
+        """Some of the images."""
+        chosen = indices.tolist()
+        names = [self.names[index] for index in chosen]
+        return Pictures(
+            lambda index: self._open(chosen[index]), self.targets[indices], names, self._size, self._channels
+        )
+
+    def decoded(self) -> Examples:
+        """All of them, decoded now, as bytes in memory."""
+        return Examples(*gathered(self, list(range(len(self)))), prepare=normalised)
+
+
+def pixels(image: "Image", size: int, channels: int) -> Tensor:
+    """The middle square of an image, (channels, size, size) bytes; RGB, or grey if `channels` is 1."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    mode = "L" if channels == 1 else "RGB"
+    image.draft(mode, (2 * size, 2 * size))  # a JPEG is decoded at a fraction of its size if that is enough
+    square = ImageOps.fit(image.convert(mode), (size, size), method=Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(square).reshape(size, size, channels)).permute(2, 0, 1).contiguous()
+
+
+def normalised(inputs: Tensor) -> Tensor:
+    """Bytes (batch, channels, height, width) -> float32, in units of ImageNet's mean and deviation."""
+    mean, deviation = _statistics(inputs.shape[1], inputs.device)
+    return (inputs.float() / 255 - mean) / deviation
+
+
+@cache
+def _statistics(channels: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    mean, deviation = (torch.tensor(values, device=device).view(-1, 1, 1) for values in (MEAN, DEVIATION))
+    return (mean, deviation) if channels == 3 else (mean.mean(0, keepdim=True), deviation.mean(0, keepdim=True))
+
+
+def check_pillow() -> None:
+    """Raises ConfigurationError where images cannot be decoded at all."""
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError as error:
+        raise ConfigurationError(
+            "images need Pillow: install stepladder-trainer[vision] in the trainer's image"
+        ) from error
