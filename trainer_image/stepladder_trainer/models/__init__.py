@@ -27,4 +27,4 @@ def build(request: Request, initialisation: torch.Generator) -> nn.Module:
     if source.startswith(f"{__name__}."):
         initialise(model, initialisation)  # others know their own start, which may be a pretrained one
     freeze(model, request.point.model.freeze)
-    return model
+    return model.train()  # pretrained ones come as for evaluation, and would wake only after the first

@@ -37,16 +37,21 @@ def huggingface(request: Request) -> nn.Module:
         raise ConfigurationError(
             f"model {request.point.model.name} needs an extra: pip install 'stepladder-trainer[huggingface]'"
         ) from error
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # its own lack
     kind, changes = _wanted(transformers, request.shape)
     try:
         configuration = transformers.AutoConfig.from_pretrained(name, local_files_only=offline, **changes)
         if Path(name).is_dir() and not any(any(Path(name).glob(pattern)) for pattern in WEIGHTS):
             _of_the_task(configuration, request.shape)
-            model = kind.from_config(configuration)
+            model = kind.from_config(configuration, dtype=torch.float32)
             logger.info("%s has no weights: they are drawn from the trial's seed", name)
         else:
             model = kind.from_pretrained(
-                name, config=configuration, local_files_only=offline, ignore_mismatched_sizes=True
+                name,
+                config=configuration,
+                local_files_only=offline,
+                ignore_mismatched_sizes=True,
+                dtype=torch.float32,  # whatever they were saved in, they are trained in this
             )
     except (OSError, ValueError) as error:
         advice = "or set HF_HUB_OFFLINE=0 to let it be downloaded" if offline else "or check the name and the network"
