@@ -157,7 +157,7 @@ def _rounds(spec: TuningStudySpec, trials: Sequence[TrialView]) -> Iterable[Roun
             best=best_trial(incumbent(spec, of_round)),
             spread=spread(spec.objective.direction, of_round) if round_.repeats > 1 else None,
             message=_ended_early(spec, round_, of_round),
-            verdict=round_verdict(of_round),
+            verdict=round_verdict(of_round) if round_.probe else None,
         )
 
 

@@ -109,7 +109,9 @@ async def _on_cluster(options: Options, say: Callable[[str], None]) -> "tuple[Or
         try:
             return original, await on_cluster.followed(store, trial, say)
         except asyncio.CancelledError:
-            say(f"interrupted; {name} trains on. To compare it: stepladder rerun {original.name} --name {name}")
+            at = f" --kubeconfig {options.kubeconfig}" if options.kubeconfig else ""
+            at += "" if options.namespace == "default" else f" --namespace {options.namespace}"
+            say(f"interrupted; {name} trains on. To compare it: stepladder rerun {original.name} --name {name}{at}")
             raise
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from stepladder.api.trial import Outcome, TrialStatus
 from stepladder.rerun.manifest import OWN_ENDS
+
+EVALUATIONS: Final = "evaluations"
+SUGGESTIONS: Final = "suggestions"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Comparison:
 
 def compare(before: TrialStatus, now: TrialStatus) -> Comparison:
     """Evaluations by step, or what a probe suggests by name; those that both have."""
-    unit = "suggestions" if before.verdict or now.verdict else "evaluations"
+    unit = SUGGESTIONS if before.verdict or now.verdict else EVALUATIONS
     old, new = _measured(before), _measured(now)
     both = [what for what in old if what in new]
     kept_before, kept_now = _known(before), _known(now)
@@ -58,12 +61,13 @@ def lines(found: Comparison, metric: str) -> Iterator[str]:
     """For people: the verdict in one sentence, then what differs in provenance."""
     if found.before is not found.now:
         yield f"It ended otherwise: {_ending(found.before)} before, {_ending(found.now)} now."
+    subject, at = (metric, "at") if found.unit == EVALUATIONS else ("The verdict", "in")
     if found.differences:
         first = found.differences[0]
         of = f"{len(found.differences)} of {found.compared} {found.unit}"
-        yield f"{metric} differs at {of}, first at {first.what}: {first.before!r} before, {first.now!r} now."
+        yield f"{subject} differs {at} {of}, first {at} {first.what}: {first.before!r} before, {first.now!r} now."
     elif found.compared:
-        yield f"{metric} is identical at all {found.compared} {found.unit}."
+        yield f"{subject} is identical {at} all {found.compared} {found.unit}."
     elif found.before is not None and found.before is found.now:
         yield f"It ended the same, {_ending(found.now)}, before it was evaluated."
     else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from control import samples
 from control.kubelet import Disk, Ending, SimulatedKubelet, objective, verdict
 from control.samples import ended, pod, pod_view, situation, trial_spec
 from control.virtual import VirtualClock, run
-from control.world import NAMESPACE, play, study
+from control.world import NAMESPACE, Report, play, study
 from stepladder.api.probes import Probe, ProbeType, ProbeVerdict
 from stepladder.api.trial import EndReason, Outcome, TrialStatus
 from stepladder.control.controller import Controller
@@ -195,3 +196,24 @@ def test_what_is_of_use_in_a_verdict_is_kept() -> None:
         flags=("InputBound",),
         picture="s3://b/range.svg",
     )
+
+
+SMALL = [SEARCH | {"trials": 2}, BEYOND | {"repeats": 2}]
+
+
+@cache
+def undisturbed() -> Report:
+    return play(study(rounds=SMALL))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("write", range(1, len(undisturbed().writes) + 1))
+def test_killed_after_any_write_the_verdict_is_the_same(write: int) -> None:
+    """Promise 7. Catches a verdict that is lost with the pod that said it, and a probe that is measured twice."""
+    report = play(study(rounds=SMALL), killed_after=write)
+    assert (report.lives, report.outcome) == (2, undisturbed().outcome), report.writes[-1]
+    assert _said(report) == _said(undisturbed()), report.writes[-1]
+
+
+def _said(report: Report) -> list[str]:
+    return [round_.get("verdict", {}).get("summary", "") for round_ in report.status["rounds"]]

@@ -82,4 +82,6 @@ def test_a_probe_is_compared_by_what_it_suggests() -> None:
     assert compare(before, same).identical
     other = status(outcome="Completed", verdict=verdict | {"suggestions": {"learning_rate": 0.02, "steepest": 1}})
     found = compare(before, other)
-    assert said(found).startswith("loss differs at 1 of 2 suggestions, first at learning_rate: 0.01 before, 0.02 now.")
+    assert said(found).startswith(
+        "The verdict differs in 1 of 2 suggestions, first in learning_rate: 0.01 before, 0.02 now."
+    )
