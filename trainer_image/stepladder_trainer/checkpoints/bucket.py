@@ -1,29 +1,32 @@
 """A prefix of a bucket, through fsspec: an object is there as a whole or not at all."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from stepladder_trainer.checkpoints.store import Dump
 from stepladder_trainer.outcomes import ConfigurationError, StorageError
 
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
-# A server that is not there is given up after about 20 seconds, one that accepts and never answers after about 90.
-OPTIONS: dict[str | None, dict[str, Any]] = {
-    "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": 15, "retries": {"max_attempts": 3}}},
-    "gcs": {"requests_timeout": 15},
-}
-ATTEMPTS = 2  # of s3fs, around those of botocore
+OURS: Final = ("s3", "gs", "az")
+"""Spoken to by obstore, from the extra `buckets`; whatever else fsspec knows needs its own driver."""
+# A server that refuses is given up after about 3 seconds, one that is not there or never answers within half a minute.
+CLIENT: Final = {"connect_timeout": "5s", "read_timeout": "15s", "timeout": "10min", "allow_http": "true"}
+RETRIES: Final = {"max_retries": 5, "retry_timeout": timedelta(seconds=20)}
+
+_ANSWER = re.compile(r"<Code>([^<]+)</Code>\s*<Message>([^<]*)")
+_NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """See `Store`. The URL's scheme decides who speaks to it; credentials come from the environment.
+    """See `Store`. Credentials come from the environment, as the provider's own tools would find them in a container.
 
-    Errors of a bucket's driver are of any type, so that all are taken for the storage's.
+    Errors of drivers are of any type, so that all are taken for the storage's.
     """
 
     url: str
@@ -44,7 +47,7 @@ class Bucket:
 
     def names(self) -> list[str]:
         """Of the objects directly under the prefix."""
-        with self._storage(missing="bucket"):
+        with self._storage():
             system, root = self._place
             found: list[str] = system.find(root)
         names = (path.removeprefix(root).lstrip("/") for path in found)
@@ -54,14 +57,13 @@ class Bucket:
         """The whole object."""
         with self._storage():
             system, root = self._place
-            data: bytes = system.cat_file(f"{root}/{name}")
-        return data
+            return bytes(system.cat_file(f"{root}/{name}"))
 
     def write(self, name: str, dump: Dump) -> None:
-        """Put the object. Large ones go in parts and appear with the last."""
+        """Put the object. A large one goes in parts and appears with the last."""
         buffer = io.BytesIO()
         dump(buffer)
-        with self._storage(missing="bucket"):
+        with self._storage():
             system, root = self._place
             system.pipe_file(f"{root}/{name}", buffer.getvalue())
 
@@ -79,46 +81,49 @@ class Bucket:
     @cached_property
     def _place(self) -> tuple[Any, str]:
         """The file system, and the prefix as it calls it."""
-        import fsspec
-
-        scheme = self.url.partition("://")[0]
-        extra = EXTRAS.get(scheme)
+        scheme, _, root = self.url.partition("://")
         try:
-            system, root = fsspec.url_to_fs(self.url, use_listings_cache=False, **OPTIONS.get(extra, {}))
+            if scheme in OURS:
+                from obstore.fsspec import FsspecStore
+
+                driver: Any = FsspecStore
+                return driver(scheme, client_options=CLIENT, retry_config=RETRIES, skip_instance_cache=True), root
+            import fsspec
+
+            system, root = fsspec.url_to_fs(self.url, use_listings_cache=False)
+            return system, root.rstrip("/")
         except ImportError as error:
-            extra = f"stepladder-trainer[{extra}]" if extra else f"fsspec's driver of {scheme}://"
+            lacking = "stepladder-trainer[buckets]" if scheme in OURS else f"fsspec's driver of {scheme}://"
             raise ConfigurationError(
-                f"checkpoint storage {self.url} needs a driver that this image lacks ({error}): install {extra} in it"
+                f"checkpoint storage {self.url} needs a driver that this image lacks: install {lacking} in it"
             ) from error
         except ValueError as error:
             raise ConfigurationError(
                 f"checkpoint storage {self.url} cannot be used: {error}; give s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, "
-                "or another URL that fsspec knows"
+                "az://CONTAINER/PREFIX, or another URL that fsspec knows"
             ) from error
-        if hasattr(system, "retries"):
-            system.retries = ATTEMPTS
-        return system, root.rstrip("/")
 
     @contextmanager
-    def _storage(self, *, missing: str = "object") -> Iterator[None]:
+    def _storage(self) -> Iterator[None]:
         try:
             yield
         except (ConfigurationError, MemoryError):
             raise
-        except FileNotFoundError as error:
-            if missing == "bucket":
-                raise ConfigurationError(
-                    f"checkpoint storage {self.url} failed: {error}; create the bucket, or correct the URL"
-                ) from error
-            raise StorageError(
-                f"checkpoint storage {self.url} failed: {error} is gone; let nothing else remove objects there"
-            ) from error
-        except PermissionError as error:
-            raise StorageError(
-                f"checkpoint storage {self.url} failed: {error}; give the trainer container credentials that may list, "
-                "read, write and delete there"
-            ) from error
         except Exception as error:
-            raise StorageError(
-                f"checkpoint storage {self.url} failed: {error}; check endpoint, network and credentials"
-            ) from error
+            failed = f"checkpoint storage {self.url} failed: {explained(error)}"
+            if _NO_BUCKET.search(str(error)):
+                raise ConfigurationError(f"{failed}; create the bucket, or correct the URL") from error
+            if isinstance(error, PermissionError) or _ANSWER.search(str(error)):
+                raise StorageError(
+                    f"{failed}; give the trainer container credentials that may list, read, write and delete there"
+                ) from error
+            raise StorageError(f"{failed}; check the network, the endpoint and the credentials") from error
+
+
+def explained(error: Exception) -> str:
+    """What a driver says, in a line: the server's own code and words where there are some, without the request that was
+    made, which names the credentials' owner."""
+    if answer := _ANSWER.search(str(error)):
+        return f"{answer[1]}: {answer[2].strip().rstrip('.')}"
+    first, *_ = [*str(error).splitlines(), type(error).__name__]
+    return first.rpartition(" - ")[2].strip() or type(error).__name__
