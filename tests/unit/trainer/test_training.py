@@ -1,17 +1,21 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from stepladder_trainer import models, tasks
+from stepladder_trainer import catalog, models, tasks
 from stepladder_trainer.checkpoints import Checkpoints
 from stepladder_trainer.contract import Objective, Scalar, TrialDocument
 from stepladder_trainer.data import DataOrder, Examples
 from stepladder_trainer.exposition import Board
 from stepladder_trainer.hyperparameters import read
+from stepladder_trainer.learner import Learner
 from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError
 from stepladder_trainer.randomness import derive
 from stepladder_trainer.signals import StopRequest
@@ -83,31 +87,125 @@ def assert_same(left: object, right: object) -> None:
         assert left == right
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
-@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam", "nadam"])
-def test_training_cut_anywhere_and_resumed_equals_training_in_one_go(
-    tmp_path: Path, optimizer: str, schedule: str, model: str
-) -> None:
-    """Weights, optimizer state and every evaluation, with every option on, over an epoch's end."""
-    parameters: dict[str, Scalar] = {
+RULES = [
+    (rule, name)
+    for rule in catalog.UPDATE_RULES
+    for name in catalog.OPTIMIZERS
+    if (rule, name) != ("pytorch", "adam8p")
+]
+PAIRS = list(product(RULES, catalog.SCHEDULES))
+DIAGONAL = [
+    pair for pair in PAIRS if (RULES.index(pair[0]) - catalog.SCHEDULES.index(pair[1])) % len(catalog.SCHEDULES) == 0
+]
+"""Every rule with one schedule and every schedule with two rules: neither knows of the other."""
+
+
+def recipe(rule: str, optimizer: str, schedule: str, model: str) -> dict[str, Scalar]:
+    """Every option on, over an epoch's end, with shapes that have something to do in a few steps."""
+    return {
         "model": model,
         "optimizer": optimizer,
+        "update_rule": rule,
         "schedule": schedule,
         "learning_rate": 0.01,
         "width": 4,
         "dropout": 0.3,
-        "warmup_steps": 5,
+        "warmup_steps": 3,
+        "decay_to": 0.1,
+        "decay_steps": 6,
+        "restart_period": 2,
+        "cycle_steps": 2,
+        "plateau_patience": 0,
+        "plateau_threshold": 0.5,  # what is not halved from one evaluation to the next is a plateau
+        "linear_decay": 1e-5,
+        "exponential_decay": 1e-5,
         "label_smoothing": 0.1,
         "weight_decay": 0.01,
+        "decay_norms_and_biases": False,
         "batch_size": 200,  # 7.2 batches an epoch
     }
-    train_to(HORIZON, tmp_path / "whole", parameters=parameters)
-    for target in (1, 4, 8, HORIZON):
-        train_to(target, tmp_path / "cut", parameters=parameters)
-    whole, cut = state(tmp_path / "whole"), state(tmp_path / "cut")
-    cut["evaluations"] = [item for item in cut["evaluations"] if item[0] != 1]  # the first segment's own end
+
+
+def assert_resuming_equals_not_stopping(
+    directory: Path, parameters: Mapping[str, Scalar], cuts: Iterable[int], every: int = 2
+) -> None:
+    """Weights, optimizer state and every evaluation but those at the ends of segments."""
+    train_to(HORIZON, directory / "whole", parameters=parameters, every=every)
+    for target in (*sorted(cuts), HORIZON):
+        train_to(target, directory / "cut", parameters=parameters, every=every)
+    whole, cut = state(directory / "whole"), state(directory / "cut")
+    steps = [step for step, _ in whole["evaluations"]]
+    cut["evaluations"] = [item for item in cut["evaluations"] if item[0] in steps]
     assert_same(cut, whole)
+
+
+@pytest.mark.parametrize(("rule", "schedule"), DIAGONAL)
+def test_training_cut_anywhere_and_resumed_equals_training_in_one_go(
+    tmp_path: Path, rule: tuple[str, str], schedule: str
+) -> None:
+    """The first law of the trainer."""
+    assert_resuming_equals_not_stopping(tmp_path, recipe(*rule, schedule, "mlp"), (1, 4, 7))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("rule", "schedule"), PAIRS)
+def test_so_it_is_for_every_optimizer_with_every_schedule(tmp_path: Path, rule: tuple[str, str], schedule: str) -> None:
+    assert_resuming_equals_not_stopping(tmp_path, recipe(*rule, schedule, "cnn"), (5,))
+
+
+@pytest.mark.long
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(PAIRS),
+    st.sampled_from(["mlp", "cnn"]),
+    st.sets(st.integers(1, HORIZON - 1), max_size=5),
+    st.integers(1, HORIZON),
+)
+def test_so_it_is_wherever_it_is_cut(
+    tmp_path_factory: pytest.TempPathFactory,
+    pair: tuple[tuple[str, str], str],
+    model: str,
+    cuts: set[int],
+    every: int,
+) -> None:
+    rule, schedule = pair
+    directory = tmp_path_factory.mktemp("run")
+    assert_resuming_equals_not_stopping(directory, recipe(*rule, schedule, model), cuts, every)
+
+
+def test_the_rate_of_each_step_is_the_peak_times_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a schedule that is made and not followed."""
+    seen: list[float] = []
+    apply = Learner.apply
+
+    def watched(self: Learner, learning_rate: float) -> None:
+        seen.append(learning_rate)
+        apply(self, learning_rate)
+
+    monkeypatch.setattr(Learner, "apply", watched)
+    train_to(6, parameters={"schedule": "piecewise", "pieces": "0.5:0.5", "learning_rate": 0.01}, horizon=6)
+    assert seen == [0.01] * 3 + [0.005] * 3
+
+
+def test_a_plateau_lowers_the_rate_of_a_resumed_run_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations at 2, 4 and 8 count, those at 3 and 5 are ends of segments. A rate of 0 never improves: it falls at
+    4 and at 8. Catches a schedule that looks at the history before it is restored."""
+    seen: list[float] = []
+    monkeypatch.setattr(Learner, "apply", lambda self, learning_rate: seen.append(learning_rate))
+    parameters: dict[str, Scalar] = {"schedule": "reduce_on_plateau", "plateau_patience": 0, "learning_rate": 0.1}
+    for target in (3, 5, 10):
+        train_to(target, tmp_path, parameters=parameters)
+    assert seen == pytest.approx([0.1] * 4 + [0.01] * 4 + [0.001] * 2)
+
+
+def test_adam8p_is_told_the_horizon() -> None:
+    """Its own decay is for 10,000 steps, stretched to the round's."""
+    parameters: dict[str, Scalar] = {"model": "point", "optimizer": "adam8p", "linear_decay": 1e-4}
+    losses = [
+        train_to(4, task="quadratic", parameters=parameters, horizon=horizon).history.value("validation_loss", 4)
+        for horizon in (4, 4000)
+    ]
+    assert losses[0] != losses[1]
 
 
 def test_a_run_on_growing_data_cut_anywhere_equals_one_in_one_go(tmp_path: Path) -> None:
