@@ -12,7 +12,7 @@ from stepladder_trainer.outcomes import InfeasibleError
 from stepladder_trainer.stability import Clipping
 from stepladder_trainer.trial import LOWER, Trial
 
-FETCH_EVERY = 10  # steps: how often a GPU is waited for, to see what it has computed
+FETCH_EVERY = {"cuda": 10}  # steps: how often a device that works on its own is waited for, to see what it computed
 REMEMBERED = 0.95  # of what a rate knew before each step: about the last 20 steps count
 AGGRESSIVE = 0.5  # the part of updates above which clipping is no remedy
 JUDGED_AFTER = 100  # updates
@@ -62,7 +62,7 @@ class Measurement:
     def __init__(self, trial: Trial, learner: Learner, *, batch_size: int, count_flops: bool = False) -> None:
         self._trial = trial
         self._learner = learner
-        self._on_gpu = learner.device.type == "cuda"
+        self._fetch_every = FETCH_EVERY.get(learner.device.type, 1)
         self._rates = Rates(batch_size)
         self._pending: list[tuple[int, Update]] = []
         self._warned = False
@@ -85,7 +85,7 @@ class Measurement:
         if self._flops is not None:
             self._flops.stop()
         self._pending.append((step, update))
-        if not self._on_gpu or len(self._pending) >= FETCH_EVERY:
+        if len(self._pending) >= self._fetch_every:
             self.flush()
 
     def end(self, step: int, learning_rate: float) -> None:
@@ -114,7 +114,7 @@ class Measurement:
         last = pending[-1][0]
         if self._learner.clipping is not None:
             self._trial.log(last, clip_fraction=self._judged(self._learner.clipping))
-        if self._on_gpu:
+        if self._learner.device.type == "cuda":
             self._trial.log(last, gpu_memory_bytes=torch.cuda.max_memory_allocated(self._learner.device))
 
     def _judged(self, clipping: Clipping) -> float:

@@ -61,10 +61,11 @@ class Clipping:
 
     def state_dict(self) -> dict[str, Any]:
         """The norms, and the counts."""
-        return {"updates": self._updates, "clipped": self._clipped, "norms": self._norms}
+        return {"updates": self._updates, "clipped": self._clipped, "norms": self._norms[: self._updates]}
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Take them over."""
         self._updates = state["updates"]
         self._clipped.copy_(state["clipped"])
-        self._norms.copy_(state["norms"])
+        self._norms[: self._updates] = state["norms"]
+        self._norms[self._updates :] = math.nan

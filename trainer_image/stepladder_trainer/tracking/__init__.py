@@ -12,7 +12,7 @@ from stepladder_trainer.tracking import tensorboard
 from stepladder_trainer.tracking.tracker import Point, Run, Tracker
 from stepladder_trainer.tracking.tracking import Open, Tracking
 
-__all__ = ["OPTIONAL", "Point", "Run", "Tracker", "Tracking", "always", "optional"]
+__all__ = ["OPTIONAL", "Open", "Point", "Run", "Tracker", "Tracking", "always", "optional"]
 
 OPTIONAL = {"wandb": "weights_and_biases", "mlflow": "mlflow"}
 """Library, which is also the extra that brings it -> our module."""

@@ -5,8 +5,10 @@ pay. The formats are those of `tensorflow/core/util/event.proto`, `framework/sum
 `tensorboard/plugins/hparams/plugin_data.proto`, which cannot change; a test reads the files with TensorBoard itself.
 """
 
+import math
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 
 import crc32c
 
@@ -28,7 +30,7 @@ def restart(seconds: float, first_step: int) -> bytes:
 
 def scalars(seconds: float, step: int, numbers: Mapping[str, float]) -> bytes:
     """Numbers of one step, by name. They are stored in single precision, as TensorBoard does."""
-    values = [_bytes(1, _bytes(1, name.encode()) + _float(2, number)) for name, number in numbers.items()]
+    values = [_beginning(name) + _single(number) for name, number in numbers.items()]
     return _record(_double(1, seconds) + _varint(2, step) + _bytes(5, b"".join(values)))
 
 
@@ -41,6 +43,19 @@ def hyperparameters(seconds: float, values: Mapping[str, Scalar], group: str) ->
     zero = _varint(1, 1) + _bytes(2, _bytes(2, _varint(1, 1))) + _bytes(5, struct.pack("<f", 0))  # a tensor: [0.0]
     value = _bytes(1, HPARAMS) + _bytes(9, metadata) + _bytes(8, zero)
     return _record(_double(1, seconds) + _bytes(5, _bytes(1, value)))
+
+
+@lru_cache
+def _beginning(name: str) -> bytes:
+    """A value of `scalars` up to its number, which is always of the same length."""
+    return _bytes(1, _bytes(1, name.encode()) + struct.pack("<Bf", 2 << 3 | 5, 0))[:-4]
+
+
+def _single(number: float) -> bytes:
+    try:
+        return struct.pack("<f", number)
+    except OverflowError:  # larger than single precision can say
+        return struct.pack("<f", math.copysign(math.inf, number))
 
 
 def _record(data: bytes) -> bytes:
@@ -72,13 +87,6 @@ def _varint(field: int, value: int) -> bytes:
 
 def _double(field: int, value: float) -> bytes:
     return struct.pack("<Bd", field << 3 | 1, value)
-
-
-def _float(field: int, value: float) -> bytes:
-    try:
-        return struct.pack("<Bf", field << 3 | 5, value)
-    except OverflowError:  # larger than single precision can say
-        return struct.pack("<Bf", field << 3 | 5, float("inf") if value > 0 else float("-inf"))
 
 
 def _bytes(field: int, value: bytes) -> bytes:

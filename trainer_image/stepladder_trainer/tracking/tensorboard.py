@@ -3,7 +3,6 @@
 import platform
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from stepladder_trainer.checkpoints import Store
 from stepladder_trainer.tracking import event_file
@@ -23,14 +22,13 @@ class TensorBoard:
         if run.from_step == 0:
             self._written += event_file.hyperparameters(seconds, {**run.parameters, "seed": run.seed}, run.name)
         if store.appends:
-            Path(store.path(self._name)).write_bytes(self._written)
+            store.append(self._name, self._written)
 
     def write(self, points: Sequence[Point]) -> None:
         """Append; where that means to write the file anew, that is done (it has at most some 200 KB)."""
         records = b"".join(event_file.scalars(point.seconds, point.step, point.numbers) for point in points)
         if self._store.appends:
-            with Path(self._store.path(self._name)).open("ab") as file:
-                file.write(records)
+            self._store.append(self._name, records)
             return
         self._written += records
         self._store.write(self._name, lambda file: file.write(self._written))
