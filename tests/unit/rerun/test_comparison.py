@@ -78,6 +78,15 @@ def test_what_differs_in_provenance_is_told() -> None:
 def test_a_probe_is_compared_by_what_it_suggests() -> None:
     verdict = {"type": "LearningRateRange", "summary": "in 3 s", "suggestions": {"learning_rate": 0.01, "steepest": 1}}
     before = status(outcome="Completed", verdict=verdict)
+    timed = {"batch_size": 64, "examples_per_second": 1000}
+    fast, slow = (
+        status(
+            outcome="Completed",
+            verdict=verdict | {"type": "Throughput", "suggestions": timed | {"seconds_per_step": s}},
+        )
+        for s in (0.01, 0.02)
+    )
+    assert (compare(fast, slow).compared, compare(fast, slow).identical) == (1, True), "speeds are never the same twice"
     same = status(outcome="Completed", verdict=verdict | {"summary": "in 4 s"})
     assert compare(before, same).identical
     other = status(outcome="Completed", verdict=verdict | {"suggestions": {"learning_rate": 0.02, "steepest": 1}})
