@@ -25,6 +25,7 @@ from stepladder_trainer.training import Plan, train
 from stepladder_trainer.trial import Trial
 
 HORIZON = 12
+LONG = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,7 @@ def train_to(
     horizon: int = HORIZON,
     every: int = 4,
     fractions: tuple[tuple[int, float], ...] = (),
+    **flags: Any,
 ) -> Trial:
     document = TrialDocument(
         parameters=parameters,
@@ -59,7 +61,7 @@ def train_to(
     if directory:
         Checkpoints(directory).prepare()
     trial = Trial(document, Board(), StopRequest())
-    train(trial, Plan(task, read(parameters, {}), every))
+    train(trial, Plan(task, read(parameters, {}), every, **flags))
     return trial
 
 
@@ -116,6 +118,7 @@ def recipe(rule: str, optimizer: str, schedule: str, model: str) -> dict[str, Sc
         "restart_period": 2,
         "cycle_steps": 2,
         "plateau_patience": 0,
+        "plateau_factor": 0.7,
         "plateau_threshold": 0.5,  # what is not halved from one evaluation to the next is a plateau
         "linear_decay": 1e-5,
         "exponential_decay": 1e-5,
@@ -223,6 +226,56 @@ def test_a_run_on_growing_data_cut_anywhere_equals_one_in_one_go(tmp_path: Path)
     assert whole["evaluations"][-1][1] != dict(plain), "the fractions changed nothing"
 
 
+@pytest.mark.parametrize(
+    "stability",
+    [
+        {"gradient_clip": 0.5},
+        {"gradient_clip_percentile": 10, "gradient_clip_window": 12},
+        {"averaging": "ema", "ema_decay": 0.8},
+        {"averaging": "polyak", "averaging_start": 5, "gradient_clip_percentile": 20},
+    ],
+)
+@pytest.mark.parametrize("normalisation", ["none", "ghost"])
+def test_clipped_and_averaged_training_cut_anywhere_equals_training_in_one_go(
+    tmp_path: Path, stability: Mapping[str, Scalar], normalisation: str
+) -> None:
+    """Over the wrap of the window and the average's start. Catches norms, counts or averages that begin anew."""
+    parameters = {"width": 4, "dropout": 0.3, "batch_size": 200, "normalisation": normalisation, **stability}
+    train_to(24, tmp_path / "whole", parameters=parameters, horizon=24)
+    for target in (4, 8, 16, 20, 24):
+        train_to(target, tmp_path / "cut", parameters=parameters, horizon=24)
+    whole = state(tmp_path / "whole")
+    assert_same(state(tmp_path / "cut"), whole)
+    plain = train_to(24, parameters={k: v for k, v in parameters.items() if k not in stability}, horizon=24)
+    assert whole["evaluations"][-1][1] != dict(plain.history.evaluations[-1].metrics), "it changed nothing"
+
+
+def test_what_is_reported_of_averaged_weights_is_what_the_checkpoint_holds(tmp_path: Path) -> None:
+    """Who serves the best checkpoint must get the error that it was chosen for."""
+    parameters: dict[str, Scalar] = {"width": 4, "averaging": "ema", "ema_decay": 0.9, "normalisation": "batch"}
+    trial = train_to(HORIZON, tmp_path, parameters=parameters)
+    task, parts = tasks.load("digits"), state(tmp_path)["parts"]
+    assert isinstance(task.validation, Examples)
+    errors = []
+    for part in (parts["averaging"]["model"], parts["model"]):
+        request = models.Request(task.shape, read(parameters, {}), torch.Generator())
+        model = models.build(request, torch.Generator()).eval()
+        model.load_state_dict(part)
+        batch = task.validation.at(slice(None))
+        errors.append(task.measure(model(batch.inputs), batch.targets)["loss"].mean().item())
+    assert trial.history.value("validation_loss", HORIZON) == pytest.approx(errors[0], rel=1e-5)
+    assert errors[0] != pytest.approx(errors[1], rel=1e-3)
+
+
+def test_clipping_keeps_an_unstable_rate_in_the_bowl() -> None:
+    """Above the bowl's stable rate training flies apart; clipped, no step is longer than rate times limit."""
+    settings: dict[str, Scalar] = {"model": "point", "optimizer": "sgd", "learning_rate": 0.21, "batch_size": 1024}
+    with pytest.raises(InfeasibleError):
+        train_to(600, task="quadratic", parameters=settings, horizon=600, every=600)
+    clipped = train_to(600, task="quadratic", parameters={**settings, "gradient_clip": 0.1}, horizon=600, every=600)
+    assert (clipped.history.value("validation_loss", 600) or 1) < 0.1
+
+
 def test_a_trial_repeats_itself_and_another_seed_differs() -> None:
     parameters: dict[str, Scalar] = {"width": 8, "dropout": 0.2}
     losses = [
@@ -254,6 +307,11 @@ def test_evaluations_happen_at_rungs_at_each_multiple_and_at_the_target() -> Non
     [
         ("digits", {"learning_rate": 0.003, "schedule": "cosine"}, 0.04),
         ("digits", {"learning_rate": 0.01, "model": "cnn", "width": 8}, 0.06),
+        pytest.param("digits", {"learning_rate": 0.01, "model": "resnet", "width": 8, "layers": 1}, 0.05, marks=LONG),
+        pytest.param("digits", {"model": "transformer", "width": 32, "schedule": "cosine"}, 0.06, marks=LONG),
+        ("digits_autoencoding", {"model": "autoencoder"}, 0.4),
+        ("digits_autoencoding", {"model": "vae", "kl_weight": 0.1}, 0.5),
+        pytest.param("breast_cancer", {"model": "transformer", "width": 16, "batch_size": 16}, 0.08, marks=LONG),
         ("breast_cancer", {"learning_rate": 0.003}, 0.05),
         ("diabetes", {"learning_rate": 0.003, "layers": 0, "optimizer": "sgd"}, 0.65),
         ("quadratic", {"learning_rate": 0.15, "model": "point", "optimizer": "sgd"}, 0.01),
