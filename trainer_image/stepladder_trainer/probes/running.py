@@ -33,7 +33,11 @@ def run(trial: Trial, plan: Plan, options: Options, directory: str | None = None
     try:
         ledger = Ledger(trial)
         finding = _find(Bench(trial, plan, ledger), ledger, options)
-        trial.verdict = tell(finding, trial.store or (open_store(directory) if directory else None))
+        store = trial.store
+        if store is None and directory:
+            store = open_store(directory)
+            store.prepare()
+        trial.verdict = tell(finding, store)
     except InterruptedProbe:
         return
 

@@ -60,7 +60,9 @@ def finding() -> Finding:
 
 
 def test_picture_and_points_lie_beside_the_checkpoints(tmp_path: Path) -> None:
-    verdict = tell(finding(), Checkpoints(tmp_path / "trial").store)
+    checkpoints = Checkpoints(tmp_path / "trial")
+    checkpoints.prepare()
+    verdict = tell(finding(), checkpoints.store)
     assert verdict.picture == str(tmp_path / "trial" / "probe.svg")
     assert verdict.data == str(tmp_path / "trial" / "probe.json")
     picture = ElementTree.parse(verdict.picture).getroot()  # noqa: S314  our own

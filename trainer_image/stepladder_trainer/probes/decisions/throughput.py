@@ -16,7 +16,7 @@ WAITS = 0.2
 
 @dataclass(frozen=True)
 class Timing:
-    """What updates of one batch size took, means of an update; fractions are parts of `seconds_per_step`.
+    """What updates of one batch size took; fractions are parts of the time.
 
     `fits`: whether such a batch fits into memory; if not, nothing else is known.
     """

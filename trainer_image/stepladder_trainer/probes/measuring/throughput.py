@@ -1,8 +1,11 @@
 """How fast batches of one size are trained."""
 
 import gc
+import math
 import time
 from dataclasses import replace
+from itertools import pairwise
+from statistics import median
 
 import torch
 import torch.distributed
@@ -13,10 +16,11 @@ from stepladder_trainer.probes.decisions.throughput import Timing
 from stepladder_trainer.probes.measuring.bench import Bench
 
 UNTIMED = 3  # updates before the clock starts: memory is allocated, kernels are chosen, loaders filled
+LAPS = 5  # of which the median counts: another process's moment on this machine is not this batch's cost
 
 
 def measure(bench: Bench, batch_size: int, steps: int) -> Timing:
-    """The means over `steps` updates, or that a batch of this size does not fit into memory."""
+    """What updates take, measured over `steps` of them, or that a batch of this size does not fit into memory."""
     timing = Timing(batch_size, fits=False)
     try:
         timing = _timed(bench, batch_size, steps)
@@ -35,7 +39,8 @@ def _timed(bench: Bench, batch_size: int, steps: int) -> Timing:
     if cuda:
         torch.cuda.reset_peak_memory_stats(bench.device)
     wanted = replace(bench.point.data, batch_size=batch_size)
-    learner, waited, began = bench.learner(), 0.0, 0.0
+    ends = {UNTIMED + math.ceil(steps * lap / LAPS) for lap in range(LAPS + 1)}
+    learner, waited, laps = bench.learner(), 0.0, [(0, 0.0)]
     with bench.feed(wanted) as feed:
         for step in range(1, UNTIMED + steps + 1):
             asked = time.perf_counter()
@@ -45,14 +50,16 @@ def _timed(bench: Bench, batch_size: int, steps: int) -> Timing:
             learner.apply(0.0)  # the work of an update, and no loss that leaves the range of numbers
             bench.updated()
             if step == UNTIMED:
+                waited, laps = 0.0, []
+            if step in ends:
                 _finish(cuda=cuda)
-                waited, began = 0.0, time.perf_counter()
-        _finish(cuda=cuda)
-        each = (time.perf_counter() - began) / steps
+                laps.append((step, time.perf_counter()))
+    each = median((after - before) / (last - first) for (first, before), (last, after) in pairwise(laps))
+    seconds = laps[-1][1] - laps[0][1]
     return Timing(
         batch_size,
         each,
-        waited / steps / each,
+        waited / seconds,
         _exchange_seconds(learner) / each,
         torch.cuda.max_memory_allocated(bench.device) if cuda else 0,
     )

@@ -34,7 +34,6 @@ def tell(finding: Finding, store: Store | None) -> Verdict:
     """
     verdict = finding.verdict
     if store is not None:
-        store.prepare()
         verdict = replace(verdict, picture=store.path(PICTURE), data=store.path(DATA))
         document = {"verdict": verdict.document(), "points": [asdict(point) for point in finding.points]}
         text = json.dumps(_plain(document), allow_nan=False)
@@ -44,6 +43,8 @@ def tell(finding: Finding, store: Store | None) -> Verdict:
     logger.info("%s: %s", verdict.type, verdict.summary)
     for name, value in verdict.suggestions.items():
         logger.info("suggests %s %.6g", name, value)
+    if verdict.picture:
+        logger.info("picture %s, points %s", verdict.picture, verdict.data)
     if verdict.flags:
         logger.info("flags: %s", ", ".join(verdict.flags))
     return verdict

@@ -1,7 +1,6 @@
 """The table and the picture of each probe."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from stepladder_trainer.probes.decisions import clipping, instability, learning_rate_range, step_budget, throughput
 from stepladder_trainer.probes.decisions import warmup as warmups
@@ -78,7 +77,6 @@ def of_instability(runs: Sequence[instability.FactorRun], verdict: Verdict) -> F
     curves = [Series(f"{run.factor:g} times", run.steps, run.losses) for run in runs]
     norms = [Series(f"{run.factor:g} times", range(1, len(run.gradient_norms) + 1), run.gradient_norms) for run in runs]
     edges, counts = clipping.histogram(min(runs, key=lambda run: run.factor).gradient_norms)
-    middles = [(low * high) ** 0.5 for low, high in pairwise(edges)]
     clip = verdict.suggestions.get("gradient_clip", 0.0)
     panels = [
         Panel("Loss above the learning rate", "step", "training loss", curves, log_y=True),
@@ -87,7 +85,7 @@ def of_instability(runs: Sequence[instability.FactorRun], verdict: Verdict) -> F
             "Gradient norms of the lowest rate",
             "L2 norm, unclipped",
             "updates",
-            [Series("updates", middles, counts, columns=True)],
+            [Series("updates", edges, counts, columns=True)],
             [(clip, "90th percentile")],
             log_x=True,
         ),

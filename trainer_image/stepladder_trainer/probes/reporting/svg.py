@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from xml.sax.saxutils import escape
 
 from stepladder_trainer.probes.reporting.axis import Axis
@@ -13,7 +14,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 
 @dataclass(frozen=True)
 class Series:
-    """Points (n,) that belong together, joined by a line, or each a column that stands on the axis."""
+    """Points that belong together, joined by a line: `xs` (n,) and `ys` (n,). Or columns that stand on the axis: the
+    edges `xs` (n + 1,) and the heights `ys` (n,)."""
 
     name: str
     xs: Sequence[float]
@@ -56,29 +58,31 @@ def _panel(panel: Panel) -> list[str]:
     parts.append(f'<g transform="rotate(-90)">{_text(-height / 2, -52, panel.y_label)}</g>')
     for tick in x.ticks():
         across = x.place(tick) or 0.0
-        parts += [_line(across, 0, across, height), _text(across, height + 16, f"{tick:.3g}")]
+        parts += [_line(across, 0, across, height), _text(across, height + 16, f"{tick:.6g}")]
     for tick in y.ticks():
         down = height - (y.place(tick) or 0.0)
-        parts += [_line(0, down, width, down), _text(-6, down + 4, f"{tick:.3g}", anchor="end")]
+        parts += [_line(0, down, width, down), _text(-6, down + 4, f"{tick:.6g}", "end")]
     for number, series in enumerate(panel.series):
         colour = COLOURS[number % len(COLOURS)]
         parts += [_series(series, x, y, colour), _text(width + 8, 10 + 16 * number, series.name, "start", colour)]
     for number, (value, label) in enumerate(panel.marks):
         if (at := x.place(value)) is not None and 0 <= at <= width:
-            parts += [_line(at, 0, at, height, "#888", dashes=True), _text(at + 3, 12 + 13 * number, label, "start")]
+            anchor, aside = ("end", -3) if at > 0.8 * width else ("start", 3)
+            parts += [_line(at, 0, at, height, "#888", dashes=True), _text(at + aside, 12 + 13 * number, label, anchor)]
     return parts
 
 
 def _series(series: Series, x: Axis, y: Axis, colour: str) -> str:
+    if series.columns:
+        edges = [x.place(edge) or 0.0 for edge in series.xs]
+        heights = [y.place(value) or 0.0 for value in series.ys]
+        return "".join(
+            f'<rect x="{left:.1f}" y="{y.length - up:.1f}" width="{max(0.0, right - left - 1):.1f}" height="{up:.1f}"'
+            f' fill="{colour}"/>'
+            for (left, right), up in zip(pairwise(edges), heights, strict=True)
+        )
     places = [(x.place(at), y.place(value)) for at, value in zip(series.xs, series.ys, strict=True)]
     shown = [(across, y.length - up) for across, up in places if across is not None and up is not None]
-    if series.columns:
-        width = max(1.0, x.length / max(1, len(shown)) - 2)
-        return "".join(
-            f'<rect x="{across - width / 2:.1f}" y="{down:.1f}" width="{width:.1f}" height="{y.length - down:.1f}"'
-            f' fill="{colour}"/>'
-            for across, down in shown
-        )
     points = " ".join(f"{across:.1f},{down:.1f}" for across, down in shown)
     dots = "".join(f'<circle cx="{across:.1f}" cy="{down:.1f}" r="2.5" fill="{colour}"/>' for across, down in shown)
     line = f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
