@@ -9,6 +9,7 @@ from stepladder_trainer.data.bundled import bundled
 from stepladder_trainer.data.examples import Examples
 from stepladder_trainer.models.autoencoder import Reconstruction
 from stepladder_trainer.models.shape import Shape
+from stepladder_trainer.tasks.options import NoOptions, read
 from stepladder_trainer.tasks.splitting import split, standardised
 from stepladder_trainer.tasks.task import Request, Task
 
@@ -20,6 +21,7 @@ def digits(request: Request) -> Task:
     the mean image reaches. k principal components reach a known value, which no linear code of k numbers beats on the
     set they were computed from.
     """
+    read(NoOptions, request.options)
     images = bundled("digits.csv.gz")[:, :-1].reshape(-1, 1, 8, 8)
     training, validation = (part.inputs for part in split(images, images))
     training, validation = standardised(training, validation, per_feature=False)
