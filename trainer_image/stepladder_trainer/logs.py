@@ -34,7 +34,7 @@ def beside_checkpoints(store: Store) -> Iterator[None]:
     """Append the log of the block to `trainer.log` in `store`, for `stepladder logs`: line by line, or at the end where
     a line costs as much as a file. Raises StorageError."""
     if store.appends:
-        store.append(NAME, "")
+        store.append(NAME, b"")
         with _handler(logging.FileHandler(store.path(NAME))):
             yield
         return
@@ -44,7 +44,7 @@ def beside_checkpoints(store: Store) -> Iterator[None]:
             yield
     finally:
         try:
-            store.append(NAME, lines.getvalue())
+            store.append(NAME, lines.getvalue().encode())
         except TrialError as error:  # how the trial ended has been told
             logger.warning("the log stays here: %s", error)
 

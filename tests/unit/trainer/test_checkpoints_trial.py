@@ -133,7 +133,7 @@ def test_a_log_that_cannot_be_left_in_the_bucket_changes_nothing(
 ) -> None:
     """The operator has been told of the end by then."""
 
-    def refuse(store: Bucket, name: str, text: str) -> None:
+    def refuse(store: Bucket, name: str, data: bytes) -> None:
         raise sdk.StorageError("the bucket is gone")
 
     home = operator(targetSteps=2, checkpointDirectory=bucket)

@@ -67,10 +67,10 @@ class Bucket:
             system, root = self._place
             system.pipe_file(f"{root}/{name}", buffer.getvalue())
 
-    def append(self, name: str, text: str) -> None:
+    def append(self, name: str, data: bytes) -> None:
         """Read, and put the longer object."""
         before = self.read(name) if name in self.names() else b""
-        self.write(name, lambda file: file.write(before + text.encode()))
+        self.write(name, lambda file: file.write(before + data))
 
     def remove(self, name: str) -> None:
         """Remove the object."""

@@ -75,10 +75,10 @@ class Directory:
             finally:
                 os.close(directory)
 
-    def append(self, name: str, text: str) -> None:
+    def append(self, name: str, data: bytes) -> None:
         """Add to the end of the file."""
-        with self._storage(), (self.directory / name).open("a") as file:
-            file.write(text)
+        with self._storage(), (self.directory / name).open("ab") as file:
+            file.write(data)
 
     def remove(self, name: str) -> None:
         """Remove the file."""

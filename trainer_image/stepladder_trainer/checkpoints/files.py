@@ -89,7 +89,7 @@ class Checkpoints:
     def add_evaluation(self, step: int, metrics: Mapping[str, float]) -> None:
         """Append to `evaluations.jsonl`, which people follow. In a bucket it is written with each checkpoint."""
         if self.store.appends:
-            self.store.append(EVALUATIONS, _line(step, metrics))
+            self.store.append(EVALUATIONS, _line(step, metrics).encode())
 
     def write_evaluations(self, evaluations: Iterable[tuple[int, Mapping[str, float]]]) -> None:
         """Replace `evaluations.jsonl`."""

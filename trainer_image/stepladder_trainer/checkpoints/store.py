@@ -37,8 +37,8 @@ class Store(Protocol):
     def write(self, name: str, dump: Dump) -> None:
         """Replace the file so that at any moment, power cuts included, it holds the old content or the new."""
 
-    def append(self, name: str, text: str) -> None:
-        """Add `text` to the file, which need not exist."""
+    def append(self, name: str, data: bytes) -> None:
+        """Add `data` to the file, which need not exist."""
 
     def remove(self, name: str) -> None:
         """Remove the file. One that is not there is fine."""
