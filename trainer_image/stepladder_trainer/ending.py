@@ -14,13 +14,13 @@ logger = logging.getLogger(__name__)
 
 
 class Ending:
-    """Writes the termination message to `path` and exits the process with the reason's code, except after a plain
-    success.
+    """Writes the termination message to `path`, if there is one, and exits the process with the reason's code, except
+    after a plain success.
 
     `trial` is set once there is one; before that, the message tells why there is none.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.trial: Trial | None = None
         self._path = path
         self._started = time.monotonic()
@@ -35,7 +35,8 @@ class Ending:
         else:
             reason, message = _reason_and_message(error)
         seconds = time.monotonic() - self._started
-        write(self._path, summary(self.trial, reason, message, seconds))
+        if self._path is not None:
+            write(self._path, summary(self.trial, reason, message, seconds))
         expected = reason in (Reason.COMPLETED, Reason.INTERRUPTED)
         unexplained = (
             error if reason is Reason.ERROR else None

@@ -15,14 +15,14 @@ logger = logging.getLogger("stepladder_trainer")
 
 
 @contextmanager
-def to_stderr() -> Iterator[None]:
+def to_stderr(level: int = logging.INFO) -> Iterator[None]:
     """Log to standard error while the block runs, unless the script that uses us has configured logging itself."""
     if logger.hasHandlers():
         yield
         return
     before = logger.level
     with _handler(logging.StreamHandler()):
-        logger.setLevel(logging.INFO)
+        logger.setLevel(level)
         try:
             yield
         finally:

@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from stepladder_trainer import contract, exposition, logs
 from stepladder_trainer.checkpoints import KEEP_BEST
 from stepladder_trainer.contract import TrialDocument
+from stepladder_trainer.distributed.ranks import ranks
 from stepladder_trainer.ending import Ending
 from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError, StorageError
 from stepladder_trainer.signals import StopRequest, listening
@@ -40,24 +41,31 @@ def trial(*, target_steps: int = 1000, keep_best: int = KEEP_BEST) -> Iterator[T
     Without an operator it is a stand-in of `target_steps` steps: nothing is served, saved or written, signals and exit
     codes are as ever. With one, leaving the block in any other way than by reaching the target exits the process with
     the reason's code.
+
+    Of the processes that torchrun has started rank 0 alone logs, serves and saves; each has the trial, and all must
+    take the same steps.
     """
+    here = ranks(os.environ)
     with ExitStack() as until_told:
-        until_told.enter_context(logs.to_stderr())
+        until_told.enter_context(logs.to_stderr(logging.INFO if here.leads else logging.WARNING))
         if not os.environ.get(contract.TRIAL):
             logger.info("no %s: training alone, nothing is saved", contract.TRIAL)
             document = TrialDocument(target_steps=target_steps, horizon_steps=target_steps, standalone=True)
-            alone = Trial(document, exposition.Board(), StopRequest(), keep_best=keep_best)
+            alone = Trial(document, exposition.Board(), StopRequest(), keep_best=keep_best, leads=here.leads)
             try:
                 yield alone
             finally:
                 alone.tracking.close()
             return
-        with Ending(contract.termination_log(os.environ)) as ending, ExitStack() as stack:
+        with Ending(contract.termination_log(os.environ) if here.leads_node else None) as ending, ExitStack() as stack:
             request = stack.enter_context(listening())
             document = contract.read(os.environ) or TrialDocument()
             board = exposition.Board()
-            ending.trial = current = Trial(document, board, request, keep_best=keep_best)
+            ending.trial = current = Trial(document, board, request, keep_best=keep_best, leads=here.leads)
             stack.enter_context(current.saving())
+            if not here.leads:
+                yield current
+                return
             if current.store is not None:
                 until_told.enter_context(logs.beside_checkpoints(current.store))
             until_told.callback(current.tracking.close)  # may take a while, and the operator need not wait for it

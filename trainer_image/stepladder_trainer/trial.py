@@ -39,9 +39,17 @@ class Trial:
     """One trial, as its training code sees it. Steps count optimizer updates from 1; made by `trial()`."""
 
     def __init__(
-        self, document: TrialDocument, board: Board, request: StopRequest, *, keep_best: int = KEEP_BEST
+        self,
+        document: TrialDocument,
+        board: Board,
+        request: StopRequest,
+        *,
+        keep_best: int = KEEP_BEST,
+        leads: bool = True,
     ) -> None:
         self.document = document
+        self.leads = leads  # of several processes one: it alone saves, logs and is scraped
+        self.agree: Callable[[bool, bool], tuple[bool, bool]] = lambda stop, save: (stop, save)
         self.keep_best = keep_best  # checkpoints of the best evaluations, besides the newest
         self.step = 0  # the last finished step
         self.from_step = 0  # where this process began
@@ -51,7 +59,7 @@ class Trial:
         self._parts: dict[str, Part] = {}
         self._before_saving: list[Callable[[], None]] = []
         self._checkpoints = Checkpoints(document.checkpoint_directory) if document.checkpoint_directory else None
-        self._saver = Saver(self._checkpoints.save) if self._checkpoints else None
+        self._saver = Saver(self._checkpoints.save) if self._checkpoints and leads else None
         self._snapshot_step: int | None = None  # of the newest checkpoint, be it written or still in memory
 
     @property
@@ -88,6 +96,10 @@ class Trial:
     def should_stop(self) -> bool:
         """True once SIGTERM has asked for an end: finish the step, save, leave."""
         return self._request.signal is not None
+
+    def _stop_with_others(self) -> None:
+        if self._request.signal is None:
+            self._request.signal = "a signal to another process"
 
     @property
     def stopped_by(self) -> str | None:
@@ -127,7 +139,7 @@ class Trial:
         self.step = max(self.step, step)
         known = self.history.add(step, {name: float(value) for name, value in metrics.items()})
         logger.info("step %d of %d: %s", step, self.target_steps, ", ".join(f"{k} {v:.6g}" for k, v in metrics.items()))
-        if self._checkpoints is not None:
+        if self._checkpoints is not None and self.leads:
             self._checkpoints.add_evaluation(step, known.metrics)
         self.tracking.evaluation(step, metrics)
         self.tracking.flush()
@@ -139,7 +151,7 @@ class Trial:
         """
         self._parts = parts
         found = self._checkpoints.newest() if self._checkpoints else None
-        if self._checkpoints is None or self._saver is None or found is None:
+        if self._checkpoints is None or found is None:
             return 0
         step, content = found
         path = self._checkpoints.path(step)
@@ -157,8 +169,10 @@ class Trial:
             ) from error
         randomness.set_global_states(content["random"])
         self.history.restore(content["evaluations"])
-        self._checkpoints.write_evaluations(content["evaluations"])  # those after it are about to be measured again
-        self.step = self.from_step = self._snapshot_step = self._saver.saved_step = step
+        if self._saver is not None:
+            self._checkpoints.write_evaluations(content["evaluations"])  # those after it are about to come again
+            self._saver.saved_step = step
+        self.step = self.from_step = self._snapshot_step = step
         self.tracking.resume(step)
         logger.info("resumed from %s", path)
         return step
@@ -181,7 +195,7 @@ class Trial:
         `tracking.use` adds."""
         document = self.document
         run = Run(document.name, document.parameters, self.store, document.seed)
-        return Tracking(run, document.horizon_steps, tracking.always() if self.store else [])
+        return Tracking(run, document.horizon_steps, tracking.always() if self.store and self.leads else [])
 
     def flush(self) -> None:
         """Wait until every checkpoint is durable. Raises StorageError."""
@@ -199,18 +213,22 @@ class Trial:
         """
         self.restore(**parts)
         saved_at = time.monotonic()
-        while self.step < self.target_steps and not self.should_stop:
+        stopping, _ = self.agree(self.should_stop, False)  # noqa: FBT003  two wishes
+        while self.step < self.target_steps and not stopping:
             step = self.step + 1
             yield step
             self.step = step
-            if self._saver is None:
-                continue
-            self._saver.raise_failure()
+            due = False
+            if self._saver is not None:
+                self._saver.raise_failure()
+                due = time.monotonic() - saved_at >= checkpoint_seconds and self._saver.has_room()
+            stopping, due = self.agree(self.should_stop, due)
             rung = step in self.document.evaluation_steps
-            due = time.monotonic() - saved_at >= checkpoint_seconds and self._saver.has_room()
             if rung or due or self._among_the_best(step):
                 self._save(step, pinned=rung)
                 saved_at = time.monotonic()
+        if stopping:
+            self._stop_with_others()
         if self._snapshot_step != self.step and self.step > self.from_step:
             self._save(self.step, pinned=True)
         self.flush()
@@ -220,7 +238,12 @@ class Trial:
         for check in self._before_saving:
             check()
         self.tracking.flush()
+        if self._checkpoints is None:
+            return
+        self._snapshot_step = step
         if self._saver is None:
+            for part in self._parts.values():
+                part.state_dict()  # a part in shards is gathered by all processes at once
             return
         self._saver.raise_failure()
         began = time.perf_counter()
@@ -234,7 +257,6 @@ class Trial:
             "evaluations": [(item.step, dict(item.metrics)) for item in self.history.evaluations],
         }
         self._saver.put(Snapshot(step, content, ranking, self.keep_best, pinned))
-        self._snapshot_step = step
         held = self._board.numbers.get("checkpoint_stall_seconds", 0.0)
         self._board.numbers["checkpoint_stall_seconds"] = held + time.perf_counter() - began
 
