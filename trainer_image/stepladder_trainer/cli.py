@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from stepladder_trainer import catalog, hyperparameters, registry, sdk, tracking
+from stepladder_trainer.checkpoints import KEEP_BEST
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.outcomes import ConfigurationError
+from stepladder_trainer.plan import EvaluationSettings
 from stepladder_trainer.probes import options as probes
 
 EVALUATIONS = 20  # per horizon, unless --evaluate-every says otherwise
@@ -37,7 +39,16 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="default of a hyperparameter")
     result.add_argument("--evaluate-every", type=int, metavar="STEPS", help="default: a 20th of the horizon")
+    result.add_argument(
+        "--evaluation-batch-size", type=int, metavar="N", help="default: up to 1024, at least training's"
+    )
+    result.add_argument("--evaluation-sample", type=int, metavar="N", help="evaluate as many, and all at the horizon")
+    result.add_argument("--training-sample", type=int, default=256, metavar="N", help="for training_error; 0: none")
+    result.add_argument(
+        "--loader-workers", type=int, metavar="N", help="default: one for every CPU to spare, at most 8"
+    )
     result.add_argument("--checkpoint-seconds", type=float, default=60.0, help="longest time between checkpoints")
+    result.add_argument("--keep-best", type=int, default=KEEP_BEST, metavar="N", help="how many of the best are kept")
     result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     result.add_argument("--threads", type=int, default=1, help="CPU threads; small models are fastest with 1")
     result.add_argument(
@@ -71,6 +82,7 @@ def main(arguments: Sequence[str]) -> None:
         _at_least_one(flags)
         entry = registry.task_entry(flags.task)
         trial.default_target(flags.steps)
+        trial.keep_best = flags.keep_best
         probe = _probe(flags, trial.document)
         trial.tracking.use(tracking.optional(filter(None, flags.track.split(","))))
         settings = _settings("--set", flags.set)
@@ -82,6 +94,11 @@ def main(arguments: Sequence[str]) -> None:
             | registry.own_hyperparameters(registry.model_entry(model).source),
             ignore_unknown=flags.allow_unknown_parameters,
         )
+        if flags.evaluation_batch_size and flags.evaluation_batch_size < point.data.batch_size:
+            raise ConfigurationError(
+                f"--evaluation-batch-size {flags.evaluation_batch_size} is less than the batch_size "
+                f"{point.data.batch_size} of training, which needs more memory for each example: raise it"
+            )
         _check(entry, point, trial.document, probing=probe is not None)
         os.environ.setdefault("OMP_NUM_THREADS", str(flags.threads))
         gc.disable()  # importing PyTorch makes a million objects and no garbage: this saves a sixth of its time
@@ -101,6 +118,10 @@ def main(arguments: Sequence[str]) -> None:
             profile=flags.profile or 0,
             count_flops=flags.count_flops,
             data=flags.data,
+            loader_workers=flags.loader_workers,
+            evaluation=EvaluationSettings(
+                flags.evaluation_batch_size or 0, flags.evaluation_sample or 0, flags.training_sample
+            ),
             initial_weights=flags.initial_weights,
             options=_settings("--option", flags.option),
         )
@@ -136,7 +157,18 @@ def _probe(flags: argparse.Namespace, document: TrialDocument) -> probes.Options
 
 
 def _at_least_one(flags: argparse.Namespace) -> None:
-    for name in ("steps", "threads", "evaluate_every", "profile"):
+    for name in ("loader_workers", "training_sample"):
+        if (getattr(flags, name) or 0) < 0:
+            raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 0, not {getattr(flags, name)}")
+    for name in (
+        "steps",
+        "threads",
+        "evaluate_every",
+        "keep_best",
+        "evaluation_batch_size",
+        "evaluation_sample",
+        "profile",
+    ):
         value = getattr(flags, name)
         if value is not None and value < 1:
             raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, not {value}")

@@ -8,6 +8,16 @@ from stepladder_trainer.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True)
+class EvaluationSettings:
+    """A batch size of 0 is chosen; a sample of 0 is all of the set; without `training`, training examples are left
+    out."""
+
+    batch_size: int = 0
+    sample: int = 0
+    training: int = 256
+
+
+@dataclass(frozen=True)
 class Plan:
     """The trainer's flags. `evaluate_every` in steps, never in time: runs on other machines must compare."""
 
@@ -20,5 +30,7 @@ class Plan:
     profile: int = 0  # steps
     count_flops: bool = False
     data: str | None = None
+    loader_workers: int | None = None  # as many as there are spare CPUs
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     initial_weights: str | None = None
     options: Mapping[str, Scalar] = field(default_factory=dict)

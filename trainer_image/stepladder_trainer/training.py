@@ -4,7 +4,7 @@ import torch
 
 from stepladder_trainer import devices, schedules, tasks
 from stepladder_trainer.data import training_feed
-from stepladder_trainer.evaluation import Evaluator
+from stepladder_trainer.evaluation import Evaluations
 from stepladder_trainer.learner import Learner
 from stepladder_trainer.measurement import Measurement
 from stepladder_trainer.models import transfer
@@ -21,9 +21,26 @@ def train(trial: Trial, plan: Plan) -> None:
     torch.set_num_threads(plan.threads)
     device, seeds, point = devices.device(plan.device), Seeds(trial.seed, plan.point.seeds), plan.point
     task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, point, trial.seed))
-    feed = training_feed(task.training, task.shape, point.data, seeds, device, fractions=trial.document.data_fractions)
+    feed = training_feed(
+        task.training,
+        task.shape,
+        point.data,
+        seeds,
+        device,
+        fractions=trial.document.data_fractions,
+        workers=plan.loader_workers,
+    )
     learner = Learner(task, point, seeds, device, trial.horizon_steps)
-    validation = Evaluator(task.validation, task.measure, device, batch_size=point.data.batch_size)
+    evaluations = Evaluations(
+        task,
+        device,
+        plan.evaluation,
+        training_batch=point.data.batch_size,
+        horizon=trial.horizon_steps,
+        store=trial.store,
+        workers=plan.loader_workers,
+    )
+    trial.before_saving(evaluations.flush)
     schedule = schedules.build(
         point.schedule,
         trial.horizon_steps,
@@ -50,5 +67,5 @@ def train(trial: Trial, plan: Plan) -> None:
             if trial.evaluation_due(step, every=plan.evaluate_every):
                 measurement.flush()
                 with learner.evaluated() as model:
-                    metrics = validation.metrics(model)
-                trial.report(step, **{f"validation_{name}": value for name, value in metrics.items()})
+                    metrics = evaluations.at(step, model)
+                trial.report(step, **metrics)

@@ -85,15 +85,21 @@ class Loaded:
 
 
 def feed_of(dataset: Dataset, order: GrowingData, device: torch.device, *, workers: int | None = None) -> Feed:
-    """The way to bring batches of `dataset` in `order` to `device`. `workers`: of a loader, as many as there are spare
-    CPUs if not given, and none for what is in memory anyway."""
+    """The way to bring batches of `dataset` in `order` to `device`, by a loader of `workers` where there is no room."""
     if isinstance(dataset, Examples) and fits(dataset, device):
         return Resident(dataset.to(device), order)
-    if workers is None:
-        workers = 0 if isinstance(dataset, Examples) else default_workers()
-    return Loaded(dataset, order, device, workers)
+    return Loaded(dataset, order, device, workers_for(dataset, workers))
+
+
+def workers_for(dataset: Dataset, wanted: int | None) -> int:
+    """How many processes read examples, if it is not said: none of what is in memory, else the spare CPUs."""
+    if wanted is None:
+        return 0 if isinstance(dataset, Examples) else default_workers()
+    return wanted
 
 
 def fits(examples: Examples, device: torch.device) -> bool:
     """Whether all of the examples may lie on `device`."""
-    return device.type != "cuda" or examples.bytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
+    if device.type != "cuda" or examples.inputs.device == device:
+        return True
+    return examples.bytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]

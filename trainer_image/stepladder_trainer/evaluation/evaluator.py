@@ -1,40 +1,117 @@
 """Evaluation: the mean of what a task measures, over every example of a set exactly once."""
 
 import math
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stepladder_trainer.data import Batch, Dataset, Examples
-from stepladder_trainer.tasks.task import Measure
+from stepladder_trainer.data.feed import fits, workers_for
+from stepladder_trainer.data.loader import stream
+from stepladder_trainer.tasks.task import Derive, Measure
 
 LARGEST_BATCH = 1024
 
+Sums = Callable[[Mapping[str, float]], Mapping[str, float]]
+"""Each number, summed over the processes that evaluate together."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of a set: the means of the task's measures by name; of a classification, how many examples of each class were
+    right, and how many there are. Counts, since a rate says little of a class with three examples."""
+
+    metrics: Mapping[str, float]
+    correct: tuple[int, ...] = ()
+    examples: tuple[int, ...] = ()
+
+
+@dataclass
+class _Totals:
+    sums: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, name: str, values: Tensor) -> None:
+        """Added up on the device: a GPU is waited for once, at the end."""
+        total = values.double().sum(0)
+        self.sums[name] = self.sums[name] + total if name in self.sums else total
+
 
 class Evaluator:
-    """Measures a model on one data set, in batches that need not divide it: each example weighs the same."""
+    """Measures a model on one data set, in batches that need not divide it: each example weighs the same.
 
-    def __init__(self, dataset: Dataset, measure: Measure, device: torch.device, *, batch_size: int) -> None:
-        self._examples = dataset.to(device) if isinstance(dataset, Examples) else dataset
+    `classes`: how many, of a classification. Of `world` processes each takes its share, and `sums` adds theirs up.
+    """
+
+    def __init__(
+        self, dataset: Dataset, measure: Measure, device: torch.device, *, batch_size: int, classes: int = 0,
+        derived: Derive | None = None, workers: int | None = None, rank: int = 0, world: int = 1, sums: Sums = dict,
+    ) -> None:  # fmt: skip
+        resident = isinstance(dataset, Examples) and fits(dataset, device)
+        self._dataset = dataset.to(device) if isinstance(dataset, Examples) and resident else dataset
+        self._resident = resident
         self._count = len(dataset)
+        self._share = range(rank * self._count // world, (rank + 1) * self._count // world)
         self._measure = measure
         self._device = device
-        self._batch_size = max(batch_size, LARGEST_BATCH)
+        self._batch_size = batch_size
+        self._classes = classes
+        self._derived = derived
+        self._workers = workers_for(dataset, workers)
+        self._sums = sums
 
     def metrics(self, model: nn.Module) -> dict[str, float]:
-        """The means of the task's measures, by name. The model comes back in training mode."""
-        totals: dict[str, float] = {}
-        model.eval()
-        with torch.inference_mode():
-            for start in range(0, self._count, self._batch_size):
-                batch = self._batch(start, min(start + self._batch_size, self._count))
-                for name, values in self._measure(model(batch.inputs), batch.targets).items():
-                    totals[name] = totals.get(name, 0.0) + values.double().sum().item()
-        model.train()
-        return {name: total / self._count if math.isfinite(total) else math.nan for name, total in totals.items()}
+        """The means of the task's measures, by name."""
+        return dict(self.measured(model).metrics)
 
-    def _batch(self, start: int, stop: int) -> Batch:
-        if isinstance(self._examples, Examples):
-            return self._examples.at(slice(start, stop))
-        inputs, targets = zip(*(self._examples[index] for index in range(start, stop)), strict=True)
-        return Batch(torch.stack(inputs).to(self._device), torch.stack(targets).to(self._device))
+    def measured(self, model: nn.Module) -> Measured:
+        """What this set says of the model, which comes back in the mode that it was in. A mean that is not finite is
+        not a number."""
+        totals = _Totals()
+        was_training = model.training
+        model.eval()
+        # Closed, so that workers have ended before training goes on.
+        with torch.inference_mode(), closing(self._batches()) as batches:
+            for batch in batches:
+                values = self._measure(model(batch.inputs), batch.targets)
+                for name, found in values.items():
+                    totals.add(name, found)
+                if self._classes:
+                    of_class = nn.functional.one_hot(batch.targets, self._classes)
+                    totals.add(" correct", of_class * (values["error"] == 0)[:, None])
+                    totals.add(" examples", of_class)
+        model.train(was_training)
+        return self._told(totals)
+
+    def _told(self, totals: _Totals) -> Measured:
+        here = {
+            f"{name} {place}": value
+            for name, total in totals.sums.items()
+            for place, value in enumerate(total.reshape(-1).tolist())
+        }
+        everywhere = self._sums(here)
+        names = [name for name in totals.sums if not name.startswith(" ")]
+        means = {name: everywhere[f"{name} 0"] / self._count for name in names}
+        metrics = {name: mean if math.isfinite(mean) else math.nan for name, mean in means.items()}
+        if self._derived is not None:
+            metrics |= self._derived(metrics)
+        correct, examples = (
+            tuple(round(everywhere[f" {name} {place}"]) for place in range(self._classes))
+            for name in ("correct", "examples")
+        )
+        return Measured(metrics, correct, examples)
+
+    def _batches(self) -> Generator[Batch]:
+        chosen = (
+            torch.arange(start, min(start + self._batch_size, self._share.stop))
+            for start in range(self._share.start, self._share.stop, self._batch_size)
+        )
+        if not self._resident:
+            yield from stream(self._dataset, chosen, self._device, workers=self._workers)
+            return
+        examples = self._dataset
+        assert isinstance(examples, Examples)  # noqa: S101
+        for indices in chosen:
+            yield examples.at(slice(int(indices[0]), int(indices[-1]) + 1))

@@ -1,0 +1,229 @@
+"""What is measured of a model: every example once, whatever the batches, and what is kept beside the checkpoints."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stepladder_trainer.checkpoints.store import open_store
+from stepladder_trainer.cli import main
+from stepladder_trainer.data import Dataset, Examples
+from stepladder_trainer.data.part import part_of
+from stepladder_trainer.evaluation import Evaluations, Evaluator
+from stepladder_trainer.evaluation.evaluations import default_batch, sampled
+from stepladder_trainer.evaluation.journal import MOST, Journal
+from stepladder_trainer.evaluation.predictions import described
+from stepladder_trainer.models.shape import Shape
+from stepladder_trainer.plan import EvaluationSettings
+from stepladder_trainer.tasks import Task, classification
+from trainer.conftest import Home
+
+CPU = torch.device("cpu")
+GENERATOR = torch.Generator().manual_seed(0)
+LABELS = torch.tensor([0] * 60 + [1] * 30 + [2] * 7)
+EXAMPLES = Examples(torch.randn(97, 4, generator=GENERATOR), LABELS)
+MODEL = nn.Linear(4, 3)
+
+
+class Listed:
+    """The same examples, read one by one."""
+
+    targets = EXAMPLES.targets
+
+    def __len__(self) -> int:
+        return len(EXAMPLES)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return EXAMPLES[index]
+
+
+def evaluator(dataset: Dataset, batch_size: int, **settings: Any) -> Evaluator:
+    return Evaluator(dataset, classification.measure, CPU, batch_size=batch_size, classes=3, **settings)
+
+
+@pytest.mark.parametrize("batch_size", [1, 10, 32, 96, 97, 500])
+@pytest.mark.parametrize("dataset", [EXAMPLES, Listed()], ids=["in memory", "loaded"])
+def test_a_batch_that_does_not_divide_the_set_weighs_as_many_examples_as_it_has(
+    dataset: Dataset, batch_size: int
+) -> None:
+    """Against all examples in one. Catches a mean of the batches' means, which 97 examples in batches of 32 tell."""
+    values = classification.measure(MODEL(EXAMPLES.inputs), EXAMPLES.targets)
+    found = evaluator(dataset, batch_size, workers=0).measured(MODEL)
+    for name, each in values.items():
+        assert found.metrics[name] == pytest.approx(each.double().mean().item(), rel=1e-6)
+    right = values["error"] == 0
+    assert found.correct == tuple(int(right[label == LABELS].sum()) for label in range(3))
+    assert found.examples == (60, 30, 7)
+
+
+def test_processes_together_measure_what_one_does() -> None:
+    ranks: list[Mapping[str, float]] = []
+
+    def heard(totals: Mapping[str, float]) -> Mapping[str, float]:
+        ranks.append(totals)
+        return totals
+
+    for rank in range(4):
+        evaluator(EXAMPLES, 10, rank=rank, world=4, sums=heard).measured(MODEL)
+    everywhere = {name: sum(rank[name] for rank in ranks) for name in ranks[0]}
+    together = evaluator(EXAMPLES, 10, sums=lambda _: everywhere).measured(MODEL)
+    alone = evaluator(EXAMPLES, 10).measured(MODEL)
+    assert together.metrics == pytest.approx(dict(alone.metrics))
+    assert (together.correct, together.examples) == (alone.correct, alone.examples)
+
+
+def test_a_mean_that_is_not_finite_is_no_number_and_counts_as_wrong() -> None:
+    broken = nn.Linear(4, 3)
+    nn.init.constant_(broken.weight, math.nan)
+    found = evaluator(EXAMPLES, 50).measured(broken)
+    assert all(math.isnan(value) for value in found.metrics.values())
+    assert found.correct == (0, 0, 0)
+
+
+def test_a_model_comes_back_in_the_mode_it_was_in() -> None:
+    for training in (True, False):
+        MODEL.train(training)
+        evaluator(EXAMPLES, 50).metrics(MODEL)
+        assert MODEL.training is training
+
+
+def task(**fields: Any) -> Task:
+    return Task(
+        EXAMPLES, EXAMPLES, Shape((4,), 3), classification.loss, classification.measure,
+        **{"classes": ("often", "seldom", "rarely"), **fields},
+    )  # fmt: skip
+
+
+def evaluations(made: Task, directory: Path | None = None, **settings: int) -> Evaluations:
+    store = open_store(directory) if directory else None
+    return Evaluations(made, CPU, EvaluationSettings(**settings), training_batch=8, horizon=90, store=store, workers=0)
+
+
+def test_a_sample_is_measured_before_the_horizon_and_everything_at_it() -> None:
+    """By the step alone: a trial that is cut at a rung must not measure more there than one that is not."""
+    test = part_of(EXAMPLES, torch.arange(70))
+    found = evaluations(task(test=test), sample=20, training=30)
+    periodic, final = found.at(30, MODEL), found.at(90, MODEL)
+    wanted = {
+        "validation": (sampled(EXAMPLES, 20), EXAMPLES),
+        "training": (sampled(EXAMPLES, 30), sampled(EXAMPLES, 30)),
+    }
+    for name, (before, after) in wanted.items():
+        assert periodic[f"{name}_error"] == evaluator(before, 97).metrics(MODEL)["error"]
+        assert final[f"{name}_loss"] == evaluator(after, 97).metrics(MODEL)["loss"]
+    assert final["test_error"] == evaluator(test, 97).metrics(MODEL)["error"]
+    assert "test_error" not in periodic
+    assert "training_error" not in evaluations(task(), training=0).at(30, MODEL)
+
+
+def test_a_sample_matches_the_full_set_in_its_classes() -> None:
+    for dataset in (EXAMPLES, Listed()):
+        chosen = sampled(dataset, 32)
+        labels = torch.stack([chosen[index][1] for index in range(len(chosen))])
+        assert labels.bincount().tolist() == [20, 10, 2]
+    assert sampled(EXAMPLES, 97) is EXAMPLES
+
+
+def test_what_is_derived_is_reported_too() -> None:
+    made = task(derived=lambda means: {"perplexity": math.exp(means["loss"])})
+    found = evaluations(made).at(30, MODEL)
+    assert found["validation_perplexity"] == pytest.approx(math.exp(found["validation_loss"]))
+
+
+def lines(directory: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (directory / name).read_text().splitlines()]
+
+
+def test_counts_of_every_class_and_predictions_lie_beside_the_checkpoints(tmp_path: Path) -> None:
+    found = evaluations(task(), tmp_path)
+    for step in (30, 90):
+        found.at(step, MODEL)
+    correct = evaluator(EXAMPLES, 97).measured(MODEL).correct
+    counts = lines(tmp_path, "classes.jsonl")
+    assert [line["step"] for line in counts] == [30, 90]
+    assert counts[0]["rarely"] == [correct[2], 7]
+    first, second = (line["predictions"] for line in lines(tmp_path, "predictions.jsonl"))
+    assert first == second
+    assert len(first) == 8
+    assert {entry["target"] for entry in first} == {"often", "seldom", "rarely"}
+    for entry in first:
+        likeliest = MODEL(EXAMPLES.inputs[entry["id"]]).argmax().item()
+        assert entry["top"][0][0] == ("often", "seldom", "rarely")[int(likeliest)]
+        assert sum(share for _, share in entry["top"]) == pytest.approx(1, abs=0.001)
+
+
+def test_of_other_outputs_the_leading_numbers_are_kept() -> None:
+    outputs = torch.tensor([[1.23456, math.nan]])
+    assert described(outputs, torch.zeros(1, 2), ()) == [{"target": [0.0, 0.0], "output": [1.235, None]}]
+    language = torch.zeros(1, 5, 4)
+    language[0, -1, 2] = 99
+    (entry,) = described(language, torch.tensor([[0, 0, 0, 0, 3]]), ())
+    assert entry["target"] == 3
+    assert entry["top"][0] == [2, 1.0]
+    assert described((outputs, outputs), torch.zeros(1, 2), ()) == []
+
+
+def test_a_journal_forgets_what_is_measured_again_and_what_is_old(tmp_path: Path) -> None:
+    """A process that was killed had written lines beyond its checkpoint, the last perhaps cut."""
+    first = Journal(open_store(tmp_path), "j")
+    for step in (10, 20, 30):
+        first.add(step, {"process": 1})
+    with (tmp_path / "j").open("a") as file:
+        file.write('{"step": 40, "proc')
+    second = Journal(open_store(tmp_path), "j")
+    second.add(20, {"process": 2})
+    assert [(line["step"], line["process"]) for line in lines(tmp_path, "j")] == [(10, 1), (20, 2)]
+    for step in range(21, 21 + 3 * MOST):
+        second.add(step, {"process": 2})
+    kept = lines(tmp_path, "j")
+    assert len(kept) <= 2 * MOST
+    assert [line["step"] for line in kept[-MOST:]] == list(range(21 + 2 * MOST, 21 + 3 * MOST))
+    Journal(None, "j").add(1, {})
+
+
+def test_in_a_bucket_a_journal_is_written_with_the_checkpoints(tmp_path: Path) -> None:
+    class Bucket(type(open_store(tmp_path))):  # type: ignore[misc]  # a directory that is slow to append to
+        appends = False
+
+    journal = Journal(Bucket(tmp_path), "j")
+    journal.add(10, {})
+    assert not (tmp_path / "j").exists()
+    journal.flush()
+    journal.add(20, {})
+    journal.flush()
+    assert [line["step"] for line in lines(tmp_path, "j")] == [10, 20]
+
+
+@pytest.mark.parametrize(
+    ("shape", "training", "batch"),
+    [
+        (Shape((1, 8, 8), 10), 64, 1024),
+        (Shape((1, 8, 8), 10), 2000, 2000),
+        (Shape((3, 224, 224), 1000), 16, 27),
+        (Shape((64,), 10_000, vocabulary=10_000), 32, 32),
+    ],
+)
+def test_an_evaluation_batch_is_large_where_examples_are_small(shape: Shape, training: int, batch: int) -> None:
+    assert default_batch(shape, training) == batch
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--evaluation-batch-size=63", "--evaluation-batch-size 63 is less than the batch_size 64"),
+        ("--evaluation-sample=0", "--evaluation-sample must be at least 1"),
+        ("--training-sample=-1", "--training-sample must be at least 0"),
+        ("--loader-workers=-1", "--loader-workers must be at least 0"),
+    ],
+)
+def test_a_wrong_flag_is_refused(operator: Callable[..., Home], flag: str, said: str) -> None:
+    home = operator()
+    with pytest.raises(SystemExit) as left:
+        main(["--task=digits", flag])
+    assert left.value.code == 78
+    assert said in home.termination()["message"]

@@ -1,0 +1,93 @@
+"""What is measured at which step of a trial, and what is kept of it."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from stepladder_trainer.checkpoints import Store
+from stepladder_trainer.data import Dataset
+from stepladder_trainer.data.part import part_of
+from stepladder_trainer.data.sampling import classes_of, sample
+from stepladder_trainer.evaluation.evaluator import LARGEST_BATCH, Evaluator, Sums
+from stepladder_trainer.evaluation.journal import Journal
+from stepladder_trainer.evaluation.predictions import Predictions
+from stepladder_trainer.models.shape import Shape
+from stepladder_trainer.plan import EvaluationSettings
+from stepladder_trainer.tasks.task import Task
+
+BATCH_NUMBERS = 2**22  # that inputs or outputs of an evaluation batch may hold, unless training's hold more
+
+
+class Evaluations:
+    """Evaluations of one trial.
+
+    Before the horizon the validation metrics may come from a sample; at the horizon, which is the same step for all
+    trials of a round, they come from the full set, and the test set is looked at too. All of this is a function of the
+    step alone, so that a run that was cut and resumed has the same history.
+    """
+
+    def __init__(
+        self, task: Task, device: torch.device, settings: EvaluationSettings, *, training_batch: int, horizon: int,
+        store: Store | None = None, workers: int | None = None, rank: int = 0, world: int = 1, sums: Sums = dict,
+    ) -> None:  # fmt: skip
+        batch_size = settings.batch_size or default_batch(task.shape, training_batch)
+
+        def evaluator(dataset: Dataset) -> Evaluator:
+            return Evaluator(
+                dataset, task.measure, device, batch_size=batch_size, classes=len(task.classes), derived=task.derived,
+                workers=workers, rank=rank, world=world, sums=sums,
+            )  # fmt: skip
+
+        self._horizon = horizon
+        self._classes = task.classes
+        self._full = evaluator(task.validation)
+        smaller = 0 < settings.sample < len(task.validation)
+        self._periodic = evaluator(sampled(task.validation, settings.sample)) if smaller else self._full
+        self._training = evaluator(sampled(task.training, settings.training)) if settings.training else None
+        self._test = evaluator(task.test) if task.test is not None else None
+        self._store = store if rank == 0 else None
+        self._counts = Journal(self._store, "classes.jsonl")
+        self._said = Journal(self._store, "predictions.jsonl")
+        self._predictions = Predictions(task.validation, task.classes, device) if self._store else None
+
+    def at(self, step: int, model: nn.Module) -> dict[str, float]:
+        """The metrics after `step` updates, by the names that studies use: `validation_error`, `training_error`, and
+        at the horizon `test_error`. Raises StorageError."""
+        final = step >= self._horizon
+        validation = (self._full if final else self._periodic).measured(model)
+        found = _named("validation", validation.metrics)
+        if self._training is not None:
+            found |= _named("training", self._training.metrics(model))
+        if final and self._test is not None:
+            found |= _named("test", self._test.metrics(model))
+        if self._classes:
+            pairs = zip(validation.correct, validation.examples, strict=True)
+            self._counts.add(step, dict(zip(self._classes, pairs, strict=True)))
+        if self._predictions is not None:
+            self._said.add(step, {"predictions": self._predictions.of(model)})
+        return found
+
+    def flush(self) -> None:
+        """Write what waits to be written. Raises StorageError."""
+        self._counts.flush()
+        self._said.flush()
+
+
+def sampled(dataset: Dataset, size: int) -> Dataset:
+    """A fixed part of a set, the same for all trials, in which every class has its share; all if it has no more."""
+    if size >= len(dataset):
+        return dataset
+    return part_of(dataset, sample(len(dataset), size, classes_of(dataset)))
+
+
+def default_batch(shape: Shape, training_batch: int) -> int:
+    """Evaluation needs no gradients, so its batch is larger: up to 1024 examples of moderate size, never fewer than
+    training's."""
+    positions = torch.Size(shape.example).numel() if shape.vocabulary else 1
+    largest = max(torch.Size(shape.example).numel(), positions * shape.outputs)
+    return max(training_batch, min(LARGEST_BATCH, BATCH_NUMBERS // largest))
+
+
+def _named(of: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    return {f"{of}_{name}": value for name, value in metrics.items()}
