@@ -128,3 +128,18 @@ def test_what_auto_has_chosen_is_told_with_its_reason() -> None:
     }
     reason = "the sampler learns from runs that are cut short, and after many of 1 step few need go on"
     assert f"  pruner   FreezeThaw (Auto: {reason})" in list(lines(asked))
+
+
+def test_a_probe_is_described_by_what_it_will_do() -> None:
+    """Catches the cost of one run told for a sweep of four, and a sampler and pruner that play no part."""
+    found = example("probes/step-budget.yaml")
+    assert found["rounds"][0]["probe"] == {"type": "StepBudget", "learningRates": [0.003, 0.01, 0.03, 0.1]}
+    assert found["steps"] == {"planned": None, "worst": 4000, "full": 4000}  # it ends when one fits
+    text = list(lines(found))
+    start = text.index("Round fit: 1 configuration, up to 1,000 steps")
+    assert text[start + 1 : start + 4] == [
+        "  probe  StepBudget: learningRates 0.003 0.01 0.03 0.1",
+        "  steps  as the results will have it; at most 4,000 of 4,000",
+        "",
+    ]
+    assert example("probes/warmup.yaml")["steps"]["planned"] == 3 * (10 + 100)
