@@ -9,8 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from stepladder_trainer import models, optimizers
+from stepladder_trainer.acceleration import Acceleration
 from stepladder_trainer.data import Batch
+from stepladder_trainer.distributed.ranks import Ranks
+from stepladder_trainer.distributed.together import Together
 from stepladder_trainer.hyperparameters import Hyperparameters
+from stepladder_trainer.models import normalisation
+from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.seeds import Seeds
 from stepladder_trainer.stability import Averaging, Clipping
 from stepladder_trainer.tasks import Task
@@ -36,11 +41,15 @@ class Update:
 
 
 class Learner:
-    """The state of training. `parts` is all of it: a learner that took them over goes on bit for bit."""
+    """The state of training. `parts` is all of it: a learner that took them over goes on bit for bit.
+
+    Of several processes each has one, with the same weights; `together` says how they share the work.
+    """
 
     def __init__(
-        self, task: Task, point: Hyperparameters, seeds: Seeds, device: torch.device, horizon: int = optimizers.STEPS
-    ) -> None:
+        self, task: Task, point: Hyperparameters, seeds: Seeds, device: torch.device, horizon: int = optimizers.STEPS,
+        *, acceleration: Acceleration = Acceleration(), together: Together = Together(Ranks()),  # noqa: B008  frozen
+    ) -> None:  # fmt: skip
         self.point = point
         self.device = device
         self._task = task
@@ -50,8 +59,13 @@ class Learner:
         self.model: nn.Module = models.build(models.Request(task.shape, point, self._dropout), initialisation).to(
             device
         )
+        self._together = together
+        self._arithmetic = acceleration.arithmetic(device)
+        self._forward = acceleration.compiled(together.shared(self.model, device))
         self.optimizer = optimizers.build(self.model.parameters(), point.optimizer, horizon)
         stability = point.regularisation
+        if together.sharded and stability.averaging != "none":
+            raise ConfigurationError("averaging needs whole weights: set averaging: none, or --sharding=none")
         self.clipping = Clipping(stability, device) if stability.clips else None
         self.averaging = Averaging(self.model, stability) if stability.averaging != "none" else None
 
@@ -59,8 +73,7 @@ class Learner:
     def parts(self) -> dict[str, Part]:
         """What a checkpoint holds, by name. With `averaging`, its `model` has the weights that were evaluated."""
         parts: dict[str, Part | None] = {
-            "model": self.model,
-            "optimizer": self.optimizer,
+            **self._together.parts(self.model, self.optimizer),
             "clipping": self.clipping,
             "averaging": self.averaging,
         }
@@ -68,17 +81,20 @@ class Learner:
 
     def gradient(self, batch: Batch, step: int) -> Update:
         """Compute the gradient of `batch` for update `step`, clipped where asked; the weights stay as they are."""
-        self._dropout.manual_seed(self._seeds.dropout(step))
+        self._dropout.manual_seed(self._seeds.dropout(step, self._together.ranks.rank))
         self.optimizer.zero_grad()
-        loss: Tensor = self._task.loss(
-            self.model(batch.inputs), batch.targets, self.point.regularisation.label_smoothing
-        )
+        with self._arithmetic():
+            loss: Tensor = self._task.loss(
+                self._forward(batch.inputs), batch.targets, self.point.regularisation.label_smoothing
+            )
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own lack
         gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))  # noqa: SLF001  documented
+        norm = self._together.whole(
+            torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))  # noqa: SLF001  documented
+        )
         if self.clipping is not None:
             self.clipping.clip(gradients, norm)
-        return Update(loss.detach(), norm)
+        return Update(self._together.mean(loss.detach()), norm)
 
     def apply(self, learning_rate: float) -> None:
         """Move the weights by the gradient, at `learning_rate`."""
@@ -87,6 +103,11 @@ class Learner:
         self.optimizer.step()
         if self.averaging is not None:
             self.averaging.update()
+
+    def synchronise(self) -> None:
+        """Make what processes see for themselves the same in all, before anything is evaluated or saved."""
+        if self._together.ranks.world > 1:
+            normalisation.synchronise(self.model)
 
     @contextmanager
     def evaluated(self) -> Iterator[nn.Module]:

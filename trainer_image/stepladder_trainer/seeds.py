@@ -27,9 +27,9 @@ class Seeds:
         """Of what is done to the batch of a step."""
         return derive(_first(self.held.augmentation, self.trial), "augmentation", step)
 
-    def dropout(self, step: int) -> int:
-        """Of the units that are dropped in a step."""
-        return derive(self.trial, "dropout", step)
+    def dropout(self, step: int, rank: int = 0) -> int:
+        """Of the units that process `rank` drops in a step."""
+        return derive(self.trial, "dropout", step, rank) if rank else derive(self.trial, "dropout", step)
 
 
 def _first(held: int | None, trial: int) -> int:

@@ -1,8 +1,7 @@
-"""One model on several processes: a copy on each (DDP), or a shard on each (FSDP), behind the same few calls."""
+"""A model in shards, by PyTorch's FSDP, and its state as if it were whole."""
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -13,22 +12,14 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
-def copied(model: nn.Module, device: torch.device) -> nn.Module:
-    """What to call in the model's place, so that gradients are averaged over the processes (Li et al. 2020,
-    2006.15704). Running statistics are left to `models.normalisation.synchronise`."""
-    devices = [device] if device.type == "cuda" else None
-    return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
-
-
 def shard(model: nn.Module) -> None:
-    """Let each process hold a part of the weights, of their gradients and of the optimizer's state (Zhao et al. 2023,
-    2304.11277). The members of module lists, such as a Transformer's blocks, are gathered one after another."""
+    """Let each process hold a part of the model. The members of module lists, such as a Transformer's blocks, are
+    gathered one after another."""
     for module in list(model.modules()):
         if isinstance(module, nn.ModuleList):
             for block in module:
