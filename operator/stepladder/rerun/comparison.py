@@ -67,7 +67,8 @@ def lines(found: Comparison, metric: str) -> Iterator[str]:
         of = f"{len(found.differences)} of {found.compared} {found.unit}"
         yield f"{subject} differs {at} {of}, first {at} {first.what}: {first.before!r} before, {first.now!r} now."
     elif found.compared:
-        yield f"{subject} is identical {at} all {found.compared} {found.unit}."
+        every = f"all {found.compared} {found.unit}" if found.compared > 1 else f"the only {found.unit[:-1]}"
+        yield f"{subject} is identical {at} {every}."
     elif found.before is not None and found.before is found.now:
         yield f"It ended the same, {_ending(found.now)}, before it was evaluated."
     else:

@@ -1,13 +1,16 @@
 """`stepladder rerun` from outside, on this machine: where it finds a trial, what it says, and its exit codes."""
 
 import json
+import os
+import select
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from cli.conftest import Invoke, StudyMaker
+from cli.conftest import Invoke, Start, StudyMaker
 from stepladder.control.store import STUDIES, TRIALS, Object
 from stepladder.local.disk import Journal
 from stepladder.local.layout import Layout
@@ -58,6 +61,37 @@ def trial(**spec: Any) -> Object:
         "spec": {"study": "small", "parameters": {"x": 0.5}, "targetSteps": 30, "horizonSteps": 90, **spec},
         "status": {"observations": [{"step": 30, "value": 0.5}], "provenance": {"imageDigest": "t@sha256:1"}},
     }
+
+
+@pytest.mark.long
+def test_interrupted_it_goes_on(start: Start, tmp_path: Path) -> None:
+    """Catches a rerun that begins anew in the home of the one before, or takes half a run for a whole one."""
+    fifo, script = tmp_path / "fifo", Path(__file__).with_name("trainer.py")
+    os.mkfifo(fifo)
+    heard = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    command = ["python", str(script), "--pause-at=20", f"--fifo={fifo}"]
+    container = {"name": "trainer", "image": "any", "command": command}
+    trainer = {
+        "template": {"spec": {"containers": [container]}},
+        "checkpoints": {"persistentVolumeClaim": {"claimName": "checkpoints"}},
+    }
+    file = tmp_path / "trial.yaml"
+    alone = trial(study=None, objective={"metric": "validation_error"}, trainer=trainer, rungSteps=[30, 90])
+    alone["status"] = {"observations": [{"step": 30, "value": abs(0.5 - 0.3) + 1 / 30}]}
+    file.write_text(yaml.safe_dump(alone))
+
+    run = start("rerun", file)
+    assert select.select([heard], [], [], 120)[0], "the trainer has not come to step 20"
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=120)
+    assert (run.returncode, out) == (130, ""), err
+    assert "nothing is lost: the same command goes on" in err
+    run = start("rerun", file)
+    out, err = run.communicate(timeout=120)
+    assert run.returncode == 0, err
+    assert "validation_error is identical at the only evaluation." in out
+    assert len(list((tmp_path / ".stepladder").rglob("step-00000020.pt"))) == 1, "it went on from there"
+    os.close(heard)
 
 
 def test_a_dry_run_prints_a_manifest_and_runs_nothing(study: StudyMaker, invoke: Invoke, tmp_path: Path) -> None:
