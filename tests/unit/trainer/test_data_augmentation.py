@@ -147,6 +147,11 @@ def test_augmentation_that_does_not_fit_the_examples_is_refused() -> None:
         augmentation_for(Shape((30,), 2), "noise+flip", 1.0)
     with pytest.raises(ConfigurationError, match=r"noise cannot be done.*tokens"):
         augmentation_for(Shape((30,), 20, vocabulary=20), "noise", 1.0)
+    pairs = Examples(images(8), images(8))
+    for name in ("flip", "noise+shift"):
+        with pytest.raises(ConfigurationError, match="moves the input and not the image"):
+            training_feed(pairs, Shape((1, 8, 8), 64), DataHyperparameters(8, augmentation=name), Seeds(1), CPU)
+    training_feed(pairs, Shape((1, 8, 8), 64), DataHyperparameters(8, augmentation="noise"), Seeds(1), CPU)
     assert augmentation_for(Shape((30,), 2), "noise+mixup", 1.0) is not None
     assert augmentation_for(Shape((30,), 2), "none", 1.0) is None
     assert augmentation_for(Shape((30,), 2), "noise", 0.0) is None

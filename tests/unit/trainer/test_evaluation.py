@@ -115,7 +115,8 @@ def test_a_sample_is_measured_before_the_horizon_and_everything_at_it() -> None:
     }
     for name, (before, after) in wanted.items():
         assert periodic[f"{name}_error"] == evaluator(before, 97).metrics(MODEL)["error"]
-        assert final[f"{name}_loss"] == evaluator(after, 97).metrics(MODEL)["loss"]
+        assert final[f"{name}_error"] == evaluator(after, 97).metrics(MODEL)["error"]
+    assert "training_loss" not in final, "that is the name of the running loss"
     assert final["test_error"] == evaluator(test, 97).metrics(MODEL)["error"]
     assert "test_error" not in periodic
     assert "training_error" not in evaluations(task(), training=0).at(30, MODEL)
@@ -146,7 +147,7 @@ def test_counts_of_every_class_and_predictions_lie_beside_the_checkpoints(tmp_pa
     correct = evaluator(EXAMPLES, 97).measured(MODEL).correct
     counts = lines(tmp_path, "classes.jsonl")
     assert [line["step"] for line in counts] == [30, 90]
-    assert counts[0]["rarely"] == [correct[2], 7]
+    assert counts[0]["classes"]["rarely"] == [correct[2], 7]
     first, second = (line["predictions"] for line in lines(tmp_path, "predictions.jsonl"))
     assert first == second
     assert len(first) == 8

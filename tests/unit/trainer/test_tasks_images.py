@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -99,6 +100,16 @@ def test_a_broken_image_is_named(birds: Path) -> None:
     Path(training.names[-1]).unlink()
     with pytest.raises(StorageError, match=r"cannot be read.*check the volume"):
         training[len(training) - 1]
+
+
+def test_images_of_16_bits_keep_their_shades(tmp_path: Path) -> None:
+    """Pillow's own conversion makes everything above 255 white."""
+    for name, shade in (("a", 0x4000), ("b", 0xC000)):
+        (tmp_path / name).mkdir()
+        for number in range(5):
+            Image.fromarray(np.full((4, 4), shade, dtype=np.uint16)).save(tmp_path / name / f"{number}.png")
+    training = load("image_folder", tmp_path, size=4).training
+    assert {int(training[index][0].float().mean()) for index in range(len(training))} == {0x40, 0xC0}
 
 
 def test_what_is_wrong_with_a_folder_is_said(tmp_path: Path, birds: Path) -> None:

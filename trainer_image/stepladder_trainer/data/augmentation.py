@@ -112,6 +112,11 @@ class Augmentation:
     strength: float
     classes: int
 
+    @property
+    def moves(self) -> bool:
+        """Whether pixels go elsewhere, which a target that is an image would have to follow."""
+        return not {"flip", "shift", "rotate"}.isdisjoint(self.names)
+
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch, changed."""
         for name in self.names:

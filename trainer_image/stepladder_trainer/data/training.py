@@ -10,6 +10,7 @@ from stepladder_trainer.data.feed import Feed, feed_of
 from stepladder_trainer.data.order import GrowingData, share_of
 from stepladder_trainer.hyperparameters import DataHyperparameters
 from stepladder_trainer.models.shape import Shape
+from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.seeds import Seeds
 
 
@@ -22,6 +23,11 @@ def training_feed(
     Raises ConfigurationError if there are fewer examples than a batch has, or these hyperparameters do not fit them.
     """
     augmentation = augmentation_for(shape, wanted.augmentation, wanted.augmentation_strength)
+    if augmentation is not None and augmentation.moves and dataset[0][1].ndim > 1:
+        raise ConfigurationError(
+            f"augmentation {wanted.augmentation} moves the input and not the image that is to be made of it: "
+            "use noise or cutout"
+        )
     order = GrowingData(
         len(dataset), wanted.batch_size, seeds.data, fractions, wanted.data_fraction, rank=rank, world=world
     )

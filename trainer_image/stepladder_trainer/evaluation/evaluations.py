@@ -58,12 +58,14 @@ class Evaluations:
         validation = (self._full if final else self._periodic).measured(model)
         found = _named("validation", validation.metrics)
         if self._training is not None:
-            found |= _named("training", self._training.metrics(model))
+            seen = self._training.metrics(model)
+            # Their loss would go by the name of the running loss of training batches.
+            found |= _named("training", {name: value for name, value in seen.items() if name != "loss"})
         if final and self._test is not None:
             found |= _named("test", self._test.metrics(model))
         if self._classes:
             pairs = zip(validation.correct, validation.examples, strict=True)
-            self._counts.add(step, dict(zip(self._classes, pairs, strict=True)))
+            self._counts.add(step, {"classes": dict(zip(self._classes, pairs, strict=True))})
         if self._predictions is not None:
             self._said.add(step, {"predictions": self._predictions.of(model)})
         return found

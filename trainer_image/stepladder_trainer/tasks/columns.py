@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from stepladder_trainer.outcomes import ConfigurationError
 
@@ -102,8 +103,9 @@ class Texts:
 
     def encode(self, table: Table) -> Tensor:
         """(rows, len(known)), 1 where the text is that one; 0 everywhere for a text that training lacks."""
-        column = table.column(self.name)
-        return torch.tensor([[value == text for text in self.known] for value in column], dtype=torch.float64)
+        place = {text: number for number, text in enumerate(self.known)}
+        found = torch.tensor([place.get(value, len(place)) for value in table.column(self.name)])
+        return functional.one_hot(found, len(place) + 1)[:, :-1].double()
 
 
 @dataclass(frozen=True)

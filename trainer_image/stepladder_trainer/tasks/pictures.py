@@ -67,6 +67,8 @@ def pixels(image: "Image", size: int, channels: int) -> Tensor:
     from PIL import Image, ImageOps
 
     mode = "L" if channels == 1 else "RGB"
+    if image.mode.startswith("I;16"):  # of which Pillow would keep the low byte, or nothing but white
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     image.draft(mode, (2 * size, 2 * size))  # a JPEG is decoded at a fraction of its size if that is enough
     square = ImageOps.fit(image.convert(mode), (size, size), method=Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(square).reshape(size, size, channels)).permute(2, 0, 1).contiguous()

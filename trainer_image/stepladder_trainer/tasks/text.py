@@ -2,12 +2,14 @@
 
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -67,9 +69,10 @@ def text(request: Request) -> Task:
 
 def characters(content: str) -> tuple[Tensor, list[str]]:
     """(indices (tokens,), the character of each index): all characters of the text, in the order of their code."""
-    names = sorted(set(content))
-    index = {name: number for number, name in enumerate(names)}
-    return torch.tensor([index[name] for name in content]), names
+    codes = torch.from_numpy(np.frombuffer(content.encode("utf-32-le"), dtype=np.int32).copy())
+    there = torch.zeros(sys.maxunicode + 1, dtype=torch.long)
+    there[codes] = 1
+    return (there.cumsum(0) - 1)[codes], [chr(code) for code in there.nonzero().flatten().tolist()]
 
 
 def words(content: str, most: int) -> tuple[Tensor, list[str]]:
