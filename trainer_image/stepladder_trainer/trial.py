@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from stepladder_trainer import randomness, tracking
-from stepladder_trainer.checkpoints import KEEP_BEST, Checkpoints, Saver, Snapshot, Store, detached
+from stepladder_trainer.checkpoints import KEEP_BEST, Checkpoints, Copies, Saver, Snapshot, Store
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.exposition import METRIC_NAME, Board
 from stepladder_trainer.history import History
@@ -59,7 +59,8 @@ class Trial:
         self._parts: dict[str, Part] = {}
         self._before_saving: list[Callable[[], None]] = []
         self._checkpoints = Checkpoints(document.checkpoint_directory) if document.checkpoint_directory else None
-        self._saver = Saver(self._checkpoints.save) if self._checkpoints and leads else None
+        self._copies = Copies()
+        self._saver = Saver(self._checkpoints.save, done=self._reuse) if self._checkpoints and leads else None
         self._snapshot_step: int | None = None  # of the newest checkpoint, be it written or still in memory
 
     @property
@@ -252,13 +253,16 @@ class Trial:
         self._saver.wait_for_room(ranking[: self.keep_best])
         content = {
             "identity": self.document.identity,
-            "parts": detached({name: part.state_dict() for name, part in self._parts.items()}),
+            "parts": self._copies.of({name: part.state_dict() for name, part in self._parts.items()}),
             "random": randomness.global_states(),
             "evaluations": [(item.step, dict(item.metrics)) for item in self.history.evaluations],
         }
         self._saver.put(Snapshot(step, content, ranking, self.keep_best, pinned))
         held = self._board.numbers.get("checkpoint_stall_seconds", 0.0)
         self._board.numbers["checkpoint_stall_seconds"] = held + time.perf_counter() - began
+
+    def _reuse(self, snapshot: Snapshot) -> None:
+        self._copies.give_back(snapshot.content["parts"])
 
     def _among_the_best(self, step: int) -> bool:
         objective = self.document.objective

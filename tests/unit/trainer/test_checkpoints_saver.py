@@ -60,11 +60,14 @@ def test_training_goes_on_while_a_checkpoint_is_written(storage: Storage) -> Non
 
 def test_one_that_waits_gives_way_to_a_newer_one(storage: Storage) -> None:
     """Storage that is slower than the time between checkpoints must not fill the memory, nor hold training."""
-    saver = Saver(storage.save)
+    done: list[int] = []
+    saver = Saver(storage.save, done=lambda snapshot: done.append(snapshot.step))
     busy(saver, storage)
     for step in (2, 3, 4):
         put(saver, step)
+    assert done == [2, 3]  # their memory is free
     assert finish(saver, storage) == [1, 4]
+    assert done == [2, 3, 1, 4]
 
 
 @pytest.mark.parametrize(("best", "pinned"), [((2,), False), ((), True)])

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from stepladder_trainer.checkpoints import archive
-from stepladder_trainer.checkpoints.snapshot import Snapshot, detached
+from stepladder_trainer.checkpoints import Copies, Snapshot, archive
 from trainer.test_training import assert_same
 
 
@@ -17,8 +16,8 @@ def test_what_training_does_next_does_not_reach_the_snapshot() -> None:
     model = nn.Linear(3, 2)
     moments, groups = torch.ones(3, 2), [{"lr": 0.1, "params": [0, 1]}]
     state = {"model": model.state_dict(), "optimizer": {"state": {0: {"moment": moments}}, "param_groups": groups}}
-    taken = detached(state)
-    before = detached(taken)
+    taken = Copies().of(state)
+    before = Copies().of(taken)
     assert_same(taken, state)
     with torch.no_grad():
         for tensor in (*model.parameters(), moments):
@@ -36,7 +35,7 @@ def test_a_snapshot_is_what_was_there_bit_for_bit() -> None:
         "strided": torch.arange(6).reshape(2, 3).t(),
         "nested": [(1, 2.5, None, "x"), {3: torch.empty(0)}],
     }
-    taken = detached(state)
+    taken = Copies().of(state)
     assert taken["weights"].view(torch.int32).tolist() == state["weights"].view(torch.int32).tolist()
     assert taken["strided"].stride() == state["strided"].stride()
     del taken["weights"], state["weights"]
@@ -46,15 +45,41 @@ def test_a_snapshot_is_what_was_there_bit_for_bit() -> None:
 def test_tied_weights_are_copied_once_and_views_alone() -> None:
     """Else a checkpoint would hold an embedding twice, or all of a buffer of which the state is a small part."""
     tied, buffer = torch.randn(1000), torch.randn(100_000)
-    taken = detached({"in": tied, "out": tied.detach(), "part": buffer[:10]})
+    taken = Copies().of({"in": tied, "out": tied.detach(), "part": buffer[:10]})
     assert taken["in"] is taken["out"]
     assert taken["part"].untyped_storage().nbytes() == 40
+
+
+def test_a_copy_that_is_given_back_is_used_again_and_no_other() -> None:
+    """Else a checkpoint of 70 MB costs 65 ms of page faults, and not 10."""
+    copies, weights = Copies(), torch.zeros(3, 4)
+    first = copies.of({"weights": weights, "count": torch.zeros(2)})
+    second = copies.of({"weights": weights})
+    copies.give_back(first)
+    weights += 1
+    third = copies.of({"weights": weights.t(), "other": weights, "step": torch.ones(2, dtype=torch.int64)})
+    assert third["other"].data_ptr() == first["weights"].data_ptr()  # of that shape and type; others are new
+    assert third["weights"].tolist() == torch.ones(4, 3).tolist()
+    assert third["other"].tolist() == torch.ones(3, 4).tolist()
+    assert second["weights"].tolist() == torch.zeros(3, 4).tolist()
+
+
+def test_no_more_copies_are_held_than_are_in_use_at_once() -> None:
+    """Two: training that is slower than its storage gives back more than it takes."""
+    copies = Copies()
+    given = [copies.of({"w": torch.zeros(5)}) for _ in range(4)]
+    places = [item["w"].data_ptr() for item in given]
+    for item in given:
+        copies.give_back(item)
+    taken = [copies.of({"w": torch.zeros(5)}) for _ in range(3)]
+    assert [item["w"].data_ptr() in places for item in taken[:2]] == [True, True]
+    assert taken[2]["w"].data_ptr() not in places[2:]
 
 
 def test_a_module_s_metadata_survives() -> None:
     """Modules read their state's version there when they load it."""
     state = nn.BatchNorm1d(2).state_dict()
-    taken = detached(state)
+    taken = Copies().of(state)
     assert type(taken) is OrderedDict
     assert getattr(taken, "_metadata") == getattr(state, "_metadata")  # noqa: B009  no attribute that mypy knows
 
@@ -62,7 +87,7 @@ def test_a_module_s_metadata_survives() -> None:
 def test_another_object_is_copied_too() -> None:
     """It is refused when the checkpoint is read; until then it must not change."""
     given = {"of": {1, 2}}
-    taken = detached(given)
+    taken = Copies().of(given)
     given["of"].add(3)
     assert taken == {"of": {1, 2}}
 

@@ -17,9 +17,10 @@ class Saver:
     is no daemon, so that a process that ends in an ordinary way ends after the last write.
     """
 
-    def __init__(self, save: Callable[[Snapshot], object]) -> None:
+    def __init__(self, save: Callable[[Snapshot], object], done: Callable[[Snapshot], object] = lambda _: None) -> None:
         self.saved_step: int | None = None  # of the newest durable checkpoint
         self._save = save
+        self._done = done  # with a snapshot, written or not
         self._changed = threading.Condition()
         self._waiting: Snapshot | None = None
         self._writing = False
@@ -39,6 +40,8 @@ class Saver:
     def put(self, snapshot: Snapshot) -> None:
         """Have `snapshot` written after the one that is being written. Comes after `wait_for_room`."""
         with self._changed:
+            if self._waiting is not None:
+                self._done(self._waiting)
             self._waiting = snapshot
             if not self._writing:
                 threading.Thread(target=self._write, name="checkpoints").start()
@@ -88,3 +91,4 @@ class Saver:
             except Exception as error:  # noqa: BLE001  raised where training goes on
                 with self._changed:
                     self._failure = self._failure or error
+            self._done(snapshot)
