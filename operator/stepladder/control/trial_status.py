@@ -82,7 +82,8 @@ def _phase(situation: Situation, decision: Decision, hindrance: Hindrance | None
     spec, status = situation.spec, decision.status
     last = status.attempts[-1] if status.attempts else None
     if status.outcome is not None:
-        return status.outcome.value, ENDINGS.get(status.outcome) or (last.message if last else "")
+        found = status.verdict.summary if status.verdict is not None else ENDINGS.get(status.outcome)
+        return status.outcome.value, found or (last.message if last else "")
     group = next((g for g in grouped(situation.pods) if g.name == status.pod), None)
     if group is not None and group.leader.stage is Stage.RUNNING and not group.waiting:
         together = f" on {len(group.members)} nodes" if len(group.members) > 1 else ""

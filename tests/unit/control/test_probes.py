@@ -23,6 +23,7 @@ from stepladder.control.probe_verdict import probe_verdict
 from stepladder.control.segment_end import SegmentEnd, segment_end
 from stepladder.control.segments import Decision, decide
 from stepladder.control.store import EVENTS, STUDIES, TRIALS, Object
+from stepladder.control.trial_status import describe
 from stepladder.engine.reading import read
 from stepladder.local.admission import admit
 from stepladder.local.store import MemoryStore
@@ -217,3 +218,14 @@ def test_killed_after_any_write_the_verdict_is_the_same(write: int) -> None:
 
 def _said(report: Report) -> list[str]:
     return [round_.get("verdict", {}).get("summary", "") for round_ in report.status["rounds"]]
+
+
+def test_kubectl_describe_trial_tells_the_verdict() -> None:
+    """In place of "trained to the end of its ladder", which a probe has not."""
+    end = SegmentEnd(
+        EndReason.COMPLETED, exit_code=0, verdict=probe_verdict({"type": "Instability", "summary": "fine"})
+    )
+    spec = trial_spec(probe=Probe.model_validate(INSTABILITY))
+    at = situation(pod_view(stage=Stage.ENDED, end=end), spec=spec)
+    (told,) = [c for c in describe(at, decide(at), generation=1).conditions if c.type == "Succeeded"]
+    assert (told.status, told.reason, told.message) == ("True", "Completed", "fine")
