@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 COMPILERS = ("off", "default", "reduce-overhead", "max-autotune")
@@ -22,19 +23,25 @@ class Acceleration:
     precision: str = "auto"
     compiler: str = "off"
 
-    def arithmetic(self, device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
+    def arithmetic(self, device: "torch.device") -> Callable[[], AbstractContextManager[Any]]:
         """What a forward pass and its loss are computed in, on `device`."""
         if self.precision == "float32" or (self.precision == "auto" and not _has_bfloat16(device)):
             return nullcontext
+        import torch
+
         return lambda: torch.autocast(device.type, torch.bfloat16)
 
-    def compiled(self, model: nn.Module) -> nn.Module:
+    def compiled(self, model: "nn.Module") -> "nn.Module":
         """What to call in the model's place."""
         if self.compiler == "off":
             return model
+        import torch
+
         compiled: nn.Module = torch.compile(model, mode=self.compiler)  # type: ignore[assignment]  # it is a module
         return compiled
 
 
-def _has_bfloat16(device: torch.device) -> bool:
+def _has_bfloat16(device: "torch.device") -> bool:
+    import torch
+
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)

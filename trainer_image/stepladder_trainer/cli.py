@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from stepladder_trainer import catalog, hyperparameters, registry, sdk, tracking
+from stepladder_trainer.acceleration import COMPILERS, PRECISIONS, Acceleration
 from stepladder_trainer.checkpoints import KEEP_BEST
 from stepladder_trainer.contract import Scalar, TrialDocument
+from stepladder_trainer.distributed import launch
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.plan import EvaluationSettings
 from stepladder_trainer.probes import options as probes
@@ -50,6 +52,17 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--checkpoint-seconds", type=float, default=60.0, help="longest time between checkpoints")
     result.add_argument("--keep-best", type=int, default=KEEP_BEST, metavar="N", help="how many of the best are kept")
     result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    result.add_argument(
+        "--gpu-memory-fraction", type=float, default=1.0, metavar="PART", help="of the GPU, which other trials share"
+    )
+    result.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="auto: bfloat16 on GPUs that have it, else float32"
+    )
+    result.add_argument("--compile", choices=COMPILERS, default="off", help="a mode of torch.compile; for long runs")
+    result.add_argument(
+        "--processes-per-node", type=int, metavar="N", help="default: one for each GPU, and on a CPU one"
+    )
+    result.add_argument("--sharding", choices=("none", "full"), default="none", help="full: over the processes, FSDP")
     result.add_argument("--threads", type=int, default=1, help="CPU threads; small models are fastest with 1")
     result.add_argument(
         "--allow-unknown-parameters", action="store_true", help="ignore those this trainer does not know"
@@ -77,6 +90,10 @@ def main(arguments: Sequence[str]) -> None:
     if not {"-h", "--help"}.isdisjoint(arguments):
         parser().print_help()
         return
+    if not launch.started():
+        if (processes := _processes(arguments)) > 1:
+            raise SystemExit(launch.launch(arguments, processes))
+        launch.only_one_here()
     with sdk.trial(target_steps=STANDALONE_STEPS) as trial:
         flags = parser().parse_args(arguments)
         _at_least_one(flags)
@@ -114,6 +131,9 @@ def main(arguments: Sequence[str]) -> None:
             every,
             checkpoint_seconds=flags.checkpoint_seconds,
             device=flags.device,
+            gpu_memory_fraction=flags.gpu_memory_fraction,
+            acceleration=Acceleration(flags.precision, flags.compile),
+            sharded=flags.sharding == "full",
             threads=flags.threads,
             profile=flags.profile or 0,
             count_flops=flags.count_flops,
@@ -132,6 +152,17 @@ def main(arguments: Sequence[str]) -> None:
             from stepladder_trainer.probes import running
 
             running.run(trial, plan, probe, flags.probe_directory)
+
+
+def _processes(arguments: Sequence[str]) -> int:
+    """How many processes this node is to have. A wrong number is refused where all flags are read."""
+    some = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    some.add_argument("--processes-per-node", default="")
+    some.add_argument("--device", default="auto")
+    flags, _ = some.parse_known_args(arguments)
+    if flags.processes_per_node:
+        return int(flags.processes_per_node) if flags.processes_per_node.isdecimal() else 1
+    return launch.gpus() if flags.device != "cpu" else 1
 
 
 def _settings(flag: str, pairs: Sequence[str]) -> dict[str, Scalar]:
@@ -160,8 +191,13 @@ def _at_least_one(flags: argparse.Namespace) -> None:
     for name in ("loader_workers", "training_sample"):
         if (getattr(flags, name) or 0) < 0:
             raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 0, not {getattr(flags, name)}")
+    if not 0 < flags.gpu_memory_fraction <= 1:
+        raise ConfigurationError(
+            f"--gpu-memory-fraction must be above 0 and at most 1, not {flags.gpu_memory_fraction}"
+        )
     for name in (
         "steps",
+        "processes_per_node",
         "threads",
         "evaluate_every",
         "keep_best",

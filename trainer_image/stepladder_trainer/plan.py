@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stepladder_trainer.acceleration import Acceleration
 from stepladder_trainer.contract import Scalar
 from stepladder_trainer.hyperparameters import Hyperparameters
 
@@ -26,6 +27,9 @@ class Plan:
     evaluate_every: int
     checkpoint_seconds: float = 60.0
     device: str = "cpu"
+    gpu_memory_fraction: float = 1.0  # of each GPU, for several trials on one
+    acceleration: Acceleration = Acceleration()  # noqa: RUF009  frozen
+    sharded: bool = False  # the model over the processes, where there are several
     threads: int = 1
     profile: int = 0  # steps
     count_flops: bool = False

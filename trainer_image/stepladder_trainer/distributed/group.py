@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 
 from stepladder_trainer.distributed.ranks import Ranks
+from stepladder_trainer.outcomes import ConfigurationError
 
 TIMEOUT = timedelta(minutes=10)
 
@@ -20,14 +21,14 @@ class Group:
         # Agreements are made on the CPU: on the GPU they would wait for the work that is queued there.
         self._side: dist.ProcessGroup | None = _side_group() if ranks.world > 1 else None
 
-    def any(self, *wishes: bool) -> tuple[bool, ...]:
+    def agree(self, stop: bool, save: bool) -> tuple[bool, bool]:  # noqa: FBT001  two wishes
         """Each wish, granted if one process has it. All must ask, at the same step: who stops alone leaves the others
         waiting for its gradients."""
         if self._side is None:
-            return wishes
-        votes = torch.tensor(wishes, dtype=torch.uint8)
+            return stop, save
+        votes = torch.tensor((stop, save), dtype=torch.uint8)
         dist.all_reduce(votes, dist.ReduceOp.MAX, group=self._side)
-        return tuple(bool(vote) for vote in votes)
+        return bool(votes[0]), bool(votes[1])
 
     def sums(self, totals: Mapping[str, float]) -> dict[str, float]:
         """Each number, summed over the processes, which must have the same names."""
@@ -38,10 +39,17 @@ class Group:
         dist.all_reduce(values, group=self._side)
         return dict(zip(names, values.tolist(), strict=True))
 
-    def wait(self) -> None:
-        """Until all are here."""
-        if self._side is not None:
-            dist.barrier(group=self._side)
+    def check_same(self, step: int) -> None:
+        """Raise ConfigurationError unless all processes are about to take the same step."""
+        if self._side is None:
+            return
+        ends = torch.tensor([step, -step])
+        dist.all_reduce(ends, dist.ReduceOp.MAX, group=self._side)
+        if ends[0] != -ends[1]:
+            raise ConfigurationError(
+                f"the processes of this trial begin at steps {-ends[1]} to {ends[0]}, as they do not see the same "
+                "checkpoints: give them a volume that all nodes can mount (ReadWriteMany), or a bucket"
+            )
 
 
 def _side_group() -> dist.ProcessGroup:

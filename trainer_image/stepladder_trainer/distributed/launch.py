@@ -26,9 +26,22 @@ def gpus() -> int:
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
-def needed(processes: int) -> bool:
-    """Whether this process is to start others in its place, of which it is none itself."""
-    return "LOCAL_RANK" not in os.environ and (processes > 1 or node(os.environ).count > 1)
+def started() -> bool:
+    """Whether torchrun has started this process as one of several."""
+    return "LOCAL_RANK" in os.environ
+
+
+def only_one_here() -> None:
+    """Let this process be the only one of its node, which needs no agent."""
+    here = node(os.environ)
+    if here.count > 1:
+        os.environ.update(
+            RANK=str(here.rank),
+            WORLD_SIZE=str(here.count),
+            LOCAL_RANK="0",
+            MASTER_ADDR=here.leader,
+            MASTER_PORT=str(here.port),
+        )
 
 
 def launch(arguments: Sequence[str], processes: int) -> int:
