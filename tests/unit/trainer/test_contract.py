@@ -23,6 +23,14 @@ def test_a_document_is_read_and_what_it_does_not_know_is_ignored() -> None:
     assert document.checkpoint_directory is None
 
 
+@pytest.mark.parametrize("place", ["/checkpoints/a/b", "s3://bucket/a/b"])
+def test_a_directory_or_a_url_is_taken_as_it_is(place: str) -> None:
+    """A URL that has been a path has lost a slash."""
+    document = read({"STEPLADDER_TRIAL": json.dumps({**MINIMAL, "checkpointDirectory": place})})
+    assert document is not None
+    assert str(document.checkpoint_directory) == place
+
+
 def test_without_the_variable_there_is_no_document() -> None:
     assert read({}) is None
     assert read({"STEPLADDER_TRIAL": ""}) is None
@@ -44,6 +52,7 @@ def test_without_the_variable_there_is_no_document() -> None:
         ({"evaluationSteps": ["soon"]}, "evaluationSteps"),
         ({"evaluationSteps": 30}, "evaluationSteps"),
         ({"attempt": "first"}, "attempt"),
+        ({"checkpointDirectory": ["/checkpoints"]}, "checkpointDirectory"),
     ],
 )
 def test_a_wrong_field_is_named(change: dict[str, Any], named: str) -> None:
