@@ -113,7 +113,7 @@ def read(url: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "document", "said"),
     [
-        (["--task=digit"], {}, "--task must be one of digits"),
+        (["--task=digit"], {}, "there is no task 'digit': name one of digits"),
         ([], {}, "--task"),
         (["--task=digits", "--modle=cnn"], {}, "--modle"),
         (["--task=breast_cancer", "--model=cnn"], {}, "model cnn cannot learn this task"),
