@@ -11,22 +11,21 @@ from stepladder.control.store import Object
 from stepladder.control.trial_status import Hindrance
 
 
-def before(pods: Iterable[Object]) -> Hindrance | None:
-    """What another group has to wait for, if one of these pods belongs to a group and has no node yet.
+def before(trial: str, pods: Iterable[Object]) -> Hindrance | None:
+    """What the trial's group has to wait for, if one of these pods belongs to another's and has no node yet.
 
     It has nothing to say while the other has only begun to look.
     """
-    homeless = [
-        p for p in pods if in_group(p) and not p["spec"].get("nodeName") and "deletionTimestamp" not in p["metadata"]
-    ]
+    others = (p for p in pods if in_group(p) and p["metadata"]["labels"][names.TRIAL_LABEL] != trial)
+    homeless = [p for p in others if pod_view(p).lives and not p["spec"].get("nodeName")]
     if not homeless:
         return None
     trouble = next(((p, why) for p in homeless if (why := pod_view(p).waiting_for)), None)
     if trouble is None:
-        return Hindrance("", event=EVENT)
+        return Hindrance("", turn=True)
     pod, why = trouble
     first = pod["metadata"]["labels"][names.TRIAL_LABEL]
-    return Hindrance(f"waits until all pods of trial {first} have nodes: {why}", event=EVENT)
+    return Hindrance(f"waits until all pods of trial {first} have nodes: {why}", turn=True)
 
 
 def settles(pod: Object) -> bool:
@@ -37,6 +36,3 @@ def settles(pod: Object) -> bool:
 def in_group(pod: Object) -> bool:
     """Whether others train with it."""
     return names.NODES_ANNOTATION in (pod["metadata"].get("annotations") or {})
-
-
-EVENT = "NodesAwaited"

@@ -1,6 +1,7 @@
 """Makes the pods of a trial's next attempt, and tells what keeps them from being made."""
 
 import asyncio
+import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,11 +41,12 @@ class PodMaker:
         self._writer = writer
         self._creating: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def make(self, carrier: Carrier, attempt: int, shortage: Callable[[], str]) -> Made:
-        """Make the pods of this attempt, unless they are there or `shortage` of quota has a reason not to.
+    async def make(self, carrier: Carrier, attempt: int, no_room: Callable[[], Hindrance | None]) -> Made:
+        """Make the pods of this attempt, unless they are there or `no_room` has a reason not to.
 
-        All or none: rank 0 comes last, and nothing runs without it; if one is refused, those before it go again. Raises
-        StoreError where what hinders may pass by itself; what is left behind then goes with the next decision.
+        All or none: rank 0 comes last, and nothing runs without it; if one is refused, those before it go again, and
+        that is not tried too often. Raises StoreError where what hinders may pass by itself; what is left behind then
+        goes with the next decision.
         """
         manifests = [build_pod(carrier, attempt, rank) for rank in reversed(range(carrier.trainer.nodes))]
         keys = [key_of(PODS, manifest) for manifest in manifests]
@@ -54,13 +56,14 @@ class PodMaker:
                 found = await self._writer.refresh(key)
                 if found is not None:
                     return _taken(carrier.trial, key, found)
-            if short := shortage():  # others have been made while this one waited for its turn
-                return Made(Hindrance(short, quota=True))
+            if (short := no_room()) is not None:  # others have been made while this one waited
+                return Made(short)
             for place, manifest in enumerate(manifests):
                 if (refused := await self._create(manifest)) is not None:
+                    wait = None if refused.never else REFUSED_RETRY_SECONDS
                     for key in keys[:place]:
                         await self._writer.delete(key)
-                    return refused
+                    return dataclasses.replace(refused, refused=False, retry_after=wait) if place else refused
         return Made()
 
     async def _create(self, manifest: Object) -> Made | None:

@@ -9,7 +9,6 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from stepladder.api import names
 from stepladder.control import placing, quota
 from stepladder.control.cache import Cache, Key
 from stepladder.control.gpus import total
@@ -53,10 +52,7 @@ class QuotaQueue:
 
         Two groups that held some nodes each and waited for the others' would wait for ever.
         """
-        others = (
-            p for p in self._pods(trial.namespace) if p["metadata"]["labels"].get(names.TRIAL_LABEL) != trial.name
-        )
-        return placing.before(others)
+        return placing.before(trial.name, self._pods(trial.namespace))
 
     def in_vain(self, trial: Key) -> str:
         """Why it was refused, if nothing has changed since it asked; else empty."""

@@ -23,7 +23,17 @@ class Hindrance:
 
     message: str
     quota: bool = False  # a quota is the reason: waited for, and never an error
-    event: str = field(default="PodRefused", compare=False)  # as which it is told; the status does not say
+    turn: bool = field(default=False, compare=False)  # others look for nodes first; the status does not tell this apart
+
+    @property
+    def waits(self) -> bool:
+        """Whether others end it, in the queue of those that wait for room."""
+        return self.quota or self.turn
+
+    @property
+    def event(self) -> str:
+        """As which it is told."""
+        return "QuotaExceeded" if self.quota else "NodesAwaited" if self.turn else "PodRefused"
 
 
 def hindrance(status: TrialStatus) -> Hindrance | None:

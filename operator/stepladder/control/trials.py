@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from stepladder.api.conditions import ConditionType, find
 from stepladder.api.study import FailurePolicy
@@ -51,6 +52,7 @@ class TrialReconciler:
         self._events = events
         self._clock = clock
         self._last_write: dict[Key, str] = {}
+        self._retry_at: dict[Key, datetime] = {}  # of groups: what is made and taken back wakes all that wait
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; the seconds after which another is due, if any. Raises StoreError to be retried."""
@@ -59,6 +61,7 @@ class TrialReconciler:
             self._quota.leave(key, with_pod=False)
             self._scraper.forget(key)
             self._last_write.pop(key, None)
+            self._retry_at.pop(key, None)
             return None
         carrier, policy = self._carrier(trial)
         if carrier is None:
@@ -82,7 +85,13 @@ class TrialReconciler:
             await self._admit(Key(PODS, key.namespace, admitted.pod), admitted)
         if decision.create is not None and not short:
             return await self._make_pods(trial, situation, carrier, decision.create)
-        return min((s for s in (decision.requeue_after, wait) if s is not None), default=None)
+        rest = self._rest(key) if decision.create is not None else None
+        return min((s for s in (decision.requeue_after, wait, rest) if s is not None), default=None)
+
+    def _rest(self, key: Key) -> float | None:
+        """Seconds until its pods may be tried again; None if they may be now."""
+        left = (self._retry_at[key] - self._clock.now()).total_seconds() if key in self._retry_at else 0
+        return left if left > 0 else None
 
     def _carrier(self, trial: Object) -> tuple[Carrier | None, FailurePolicy]:
         """Where the trial's pods come from: its study, or itself if it was applied by hand."""
@@ -142,16 +151,21 @@ class TrialReconciler:
         if decision.create is None:
             self._quota.leave(key, with_pod=decision.status.pod is not None)
             return False, None
-        gpus = gpus_of_trial(carrier.trainer)
-        in_vain = self._quota.in_vain(key)
-        self._quota.join(key, gpus)
-        if short := self._quota.shortage(key, gpus) or in_vain:
-            return True, Hindrance(short, quota=True)
         # What hindered it last time stays true until the pod is there: else the status would turn with every attempt.
         told = hindrance(situation.status)
-        if carrier.trainer.nodes > 1 and (turn := self._quota.turn(key)) is not None:
-            return True, turn if turn.message else told
-        return False, told
+        if self._rest(key) is not None:
+            return True, told
+        in_vain = self._quota.in_vain(key)
+        self._quota.join(key, gpus_of_trial(carrier.trainer))
+        if (short := self._no_room(key, carrier)) is not None:
+            return True, short if short.message else told
+        return (True, Hindrance(in_vain, quota=True)) if in_vain else (False, told)
+
+    def _no_room(self, key: Key, carrier: Carrier) -> Hindrance | None:
+        """What the trial's pods have to wait for, as far as we can tell: quota for all of them, and their turn."""
+        if short := self._quota.shortage(key, gpus_of_trial(carrier.trainer)):
+            return Hindrance(short, quota=True)
+        return self._quota.turn(key) if carrier.trainer.nodes > 1 else None
 
     async def _write_status(
         self, trial: Object, situation: Situation, decision: Decision, obstacle: Hindrance | None
@@ -179,9 +193,10 @@ class TrialReconciler:
 
     async def _make_pods(self, trial: Object, situation: Situation, carrier: Carrier, attempt: int) -> float | None:
         key = key_of(TRIALS, trial)
-        gpus = gpus_of_trial(carrier.trainer)
-        made = await self._pods.make(carrier, attempt, lambda: self._quota.shortage(key, gpus))
+        made = await self._pods.make(carrier, attempt, lambda: self._no_room(key, carrier))
         wait: float | None = None
+        if carrier.trainer.nodes > 1 and made.retry_after is not None:
+            self._retry_at[key] = self._clock.now() + timedelta(seconds=made.retry_after)
         situation = dataclasses.replace(situation, status=TrialStatus.model_validate(trial.get("status", {})))
         if made.hindrance is not None:
             if made.refused:
@@ -190,7 +205,7 @@ class TrialReconciler:
         elif made.never:
             refused = dataclasses.replace(situation, pods=(*situation.pods, _never_made(key, attempt, made.never)))
             await self._write_status(trial, refused, decide(refused), None)
-        if made.hindrance is None or not made.hindrance.quota:
+        if made.hindrance is None or not made.hindrance.waits or made.retry_after is not None:
             self._quota.leave(key, with_pod=made.pod)
         return min((s for s in (made.retry_after, wait) if s is not None), default=None)
 
@@ -219,8 +234,8 @@ def _happenings(
     old: TrialStatus, new: TrialStatus, ended: tuple[Attempt, ...], obstacle: Hindrance | None
 ) -> Iterator[Happening]:
     """What a status write says that people want to be told."""
-    if obstacle is not None and obstacle != hindrance(old):
-        yield Happening("QuotaExceeded" if obstacle.quota else obstacle.event, obstacle.message, warning=True)
+    if obstacle is not None and obstacle.message and obstacle != hindrance(old):
+        yield Happening(obstacle.event, obstacle.message, warning=True)
     failed = new.outcome is Outcome.FAILED and old.outcome is None
     for attempt in ended[:-1] if failed else ended:
         if attempt.reason not in ORDINARY:

@@ -22,6 +22,7 @@ ENTRY_POINT: Final = (sys.executable, "-m", "stepladder_trainer")
 """What our trainer's image runs; it is installed beside this program."""
 _OUR_IMAGE: Final = re.compile(r"(.*/)?stepladder[-/]trainer([:@].*)?")
 _FIELDS: Final = ("metadata.name", "metadata.namespace", "metadata.uid", "status.podIP")
+_ENTRY: Final = re.compile(r"metadata\.(annotations|labels)\['([^']+)'\]")
 _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -54,7 +55,8 @@ def problems(spec: Mapping[str, Any]) -> tuple[str, ...]:
         found.append("envFrom needs a cluster: list the variables under env")
     for variable in container.get("env") or ():
         source = variable.get("valueFrom")
-        if source and (source.get("fieldRef") or {}).get("fieldPath") not in _FIELDS:
+        path = ((source or {}).get("fieldRef") or {}).get("fieldPath") or ""
+        if source and path not in _FIELDS and not _ENTRY.fullmatch(path):
             found.append(f"env {variable['name']}: valueFrom needs a cluster here: give it a value")
     mounted = {mount["name"] for mount in container.get("volumeMounts") or ()}
     found += [
@@ -65,11 +67,22 @@ def problems(spec: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def command(pod: Object, layout: Layout, port: int, inherited: Mapping[str, str]) -> Command:
-    """What runs the pod's trainer, with its metrics on `port`. The pod must have no `problems`."""
+def command(
+    pod: Object, layout: Layout, port: int, inherited: Mapping[str, str], *, master_port: int | None = None
+) -> Command:
+    """What runs the pod's trainer, with its metrics on `port`. The pod must have no `problems`.
+
+    `master_port`: where the others of its group meet it, if it is rank 0 of one.
+    """
     container = trainer_container(pod["spec"])
     mounts = _mounts(pod, container, layout)
-    declared = _declared(pod, container, layout, port)
+    ours = {
+        names.METRICS_PORT_ENV: str(port),
+        names.TERMINATION_LOG_ENV: str(layout.termination_log(pod["metadata"]["uid"]).absolute()),
+    }
+    if master_port is not None:
+        ours[names.MASTER_PORT_ENV] = str(master_port)
+    declared = _declared(pod, container, ours)
 
     def localized(text: str) -> str:
         return relocate(expand(text, declared), mounts)
@@ -129,21 +142,26 @@ def _mounts(pod: Object, container: Mapping[str, Any], layout: Layout) -> dict[s
     return mounts
 
 
-def _declared(pod: Object, container: Mapping[str, Any], layout: Layout, port: int) -> dict[str, str]:
+def _declared(pod: Object, container: Mapping[str, Any], ours: Mapping[str, str]) -> dict[str, str]:
     """The pod's own environment. Each value may refer to those before it."""
-    metadata = pod["metadata"]
-    fields = dict(zip(_FIELDS, (metadata["name"], metadata["namespace"], metadata["uid"], "127.0.0.1"), strict=True))
-    ours = {
-        names.METRICS_PORT_ENV: str(port),
-        names.TERMINATION_LOG_ENV: str(layout.termination_log(metadata["uid"]).absolute()),
-    }
     declared: dict[str, str] = dict(ours)
     for variable in container.get("env") or ():
+        if variable["name"] in ours:
+            continue
         if "valueFrom" in variable:
-            declared[variable["name"]] = fields[variable["valueFrom"]["fieldRef"]["fieldPath"]]
-        elif variable["name"] not in ours:
+            declared[variable["name"]] = _field(pod, variable["valueFrom"]["fieldRef"]["fieldPath"])
+        else:
             declared[variable["name"]] = expand(variable.get("value") or "", declared)
     return declared
+
+
+def _field(pod: Object, path: str) -> str:
+    """What the downward API gives."""
+    metadata = pod["metadata"]
+    if entry := _ENTRY.fullmatch(path):
+        return str((metadata.get(entry[1]) or {}).get(entry[2], ""))
+    fields = dict(zip(_FIELDS, (metadata["name"], metadata["namespace"], metadata["uid"], "127.0.0.1"), strict=True))
+    return str(fields[path])
 
 
 def _inherited(environment: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from stepladder.api.study import Parameter, Role, Round, TuningStudySpec
+from stepladder.control.gpus import gpus_of_trial
 from stepladder.control.store import Invalid, Object
 from stepladder.engine import presets, probes
 from stepladder.engine.auto import Choice, Choices
@@ -43,6 +44,7 @@ def description(study: Object) -> dict[str, Any]:
             "worst": sum(part["worst"] for part in steps),
             "full": sum(part["full"] for part in steps),
         },
+        "trainer": {"nodes": spec.trainer.nodes, "gpus": gpus_of_trial(spec.trainer)},
         "budget": spec.budget.wire(),
         "problems": [{"field": p.field, "message": p.message} for p in found],
         "advice": [{"field": p.field, "message": p.message} for p in ([] if found else warnings(spec))],

@@ -25,6 +25,9 @@ def lines(told: Told) -> Iterator[str]:
         yield ""
         yield from _round(round_)
     yield from ("", f"Steps in all: {_steps(told['steps'])}")
+    nodes, gpus = told["trainer"]["nodes"], told["trainer"]["gpus"]
+    if nodes > 1 or gpus:
+        yield f"Each trial: {_count(nodes, 'node')}, {_count(gpus, 'GPU')}"
     if told["budget"]:
         yield "Budget: " + ", ".join(f"{name} {value:,}" for name, value in told["budget"].items())
     for title, found in (("Problems: it would not run", told["problems"]), ("Advice", told["advice"])):

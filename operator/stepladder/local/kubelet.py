@@ -75,7 +75,7 @@ class Kubelet:
         uid = pod["metadata"]["uid"]
         if uid in self._workers:
             self._workers[uid].update(pod)
-        elif not pod["spec"].get("nodeName") and not quota.terminal(pod):
+        elif not (pod["spec"].get("nodeName") or pod["spec"].get("schedulingGates") or quota.terminal(pod)):
             worker = PodWorker(self._store, self._layout, self._ports, self._node, pod)
             self._workers[uid] = worker
             group.create_task(self._work(uid, worker))

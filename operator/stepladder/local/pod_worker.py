@@ -6,6 +6,7 @@ import os
 import shutil
 from asyncio.subprocess import Process
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -56,18 +57,22 @@ class PodWorker:
             return  # it waits for the next life
         try:
             self._pod = await self._store.bind_pod(self._namespace, self._name, self._node, uid=self._uid)
-            with self._ports.reserved() as port:
-                await self._run_on(port)
+            # Only one address for all pods of this machine: two groups at once need two ports to meet at.
+            leads = self._pod["metadata"].get("labels", {}).get(names.RANK_LABEL) == "0"
+            with self._ports.reserved() as port, self._ports.reserved() if leads else nullcontext() as master_port:
+                await self._run_on(port, master_port)
         except NotFound:
             return  # deleted before it was bound
 
-    async def _run_on(self, port: int) -> None:
+    async def _run_on(self, port: int, master_port: int | None) -> None:
         why = "; ".join(problems(self._pod["spec"]))
         if why:
             await self._report(pod_status.could_not_start(self._pod, why, objects.now()))
             return
-        wanted = command(self._pod, self._layout, port, os.environ)
+        wanted = command(self._pod, self._layout, port, os.environ, master_port=master_port)
         annotations = {names.METRICS_PORT_ANNOTATION: str(port)}
+        if master_port is not None:
+            annotations[names.LOCAL_MASTER_PORT_ANNOTATION] = str(master_port)
         patch = {"metadata": {"annotations": annotations}}
         self._pod = await self._store.patch(PODS, self._namespace, self._name, patch)
         try:

@@ -52,6 +52,11 @@ def check_pod_change(old: Object, new: Object) -> None:
     if before != after and (not isinstance(after, int) or after < 1 or (before is not None and after > before)):
         rule = "must be from 1 to what it was before"
         raise _invalid(PODS, name, "spec.activeDeadlineSeconds", after, rule)
+    gates = [gate["name"] for gate in old["spec"].get("schedulingGates") or ()]
+    for gate in new["spec"].get("schedulingGates") or ():
+        if gate["name"] not in gates:
+            rule = f"Forbidden: only deletion is allowed, but found new scheduling gate '{gate['name']}'"
+            raise Invalid(f'Pod "{name}" is invalid: spec.schedulingGates: {rule}')
     if _fixed_part(old["spec"]) != _fixed_part(new["spec"]):
         raise Invalid(
             f'Pod "{name}" is invalid: spec: Forbidden: pod updates may not change fields other than '
@@ -60,7 +65,7 @@ def check_pod_change(old: Object, new: Object) -> None:
 
 
 def _fixed_part(spec: Object) -> Object:
-    fixed = {k: v for k, v in spec.items() if k not in ("activeDeadlineSeconds", "tolerations")}
+    fixed = {k: v for k, v in spec.items() if k not in ("activeDeadlineSeconds", "schedulingGates", "tolerations")}
     for group in ("containers", "initContainers"):
         if group in fixed:
             fixed[group] = [{k: v for k, v in container.items() if k != "image"} for container in fixed[group]]

@@ -1,6 +1,8 @@
 """A kubelet for tests: pods train in virtual time by a formula, and may be made to end badly.
 
 What a trainer owes (docs/trainer.md) it keeps: checkpoints outlive pods, training resumes from them, SIGTERM saves.
+Of the pods of a group none trains before all are there, and when one ends early the others hang until they are told to
+end, which is worse than what most do.
 """
 
 import asyncio
@@ -57,6 +59,37 @@ def verdict(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@dataclass
+class Meeting:
+    """Where the pods of one attempt meet."""
+
+    nodes: int
+    here: set[int] = field(default_factory=set)
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
+    broken: asyncio.Event = field(default_factory=asyncio.Event)
+    until: float = float("inf")  # when it broke
+
+    def leave(self) -> None:
+        """One of them is gone, and the others train no further."""
+        self.until = min(self.until, asyncio.get_running_loop().time())
+        self.broken.set()
+
+    async def join(self, rank: int) -> None:
+        """Wait for the others."""
+        self.here.add(rank)
+        if len(self.here) == self.nodes:
+            self.complete.set()
+        await self.complete.wait()
+
+    async def train(self, seconds: float) -> None:
+        """Train for so long, unless one of them leaves."""
+        try:
+            await asyncio.wait_for(self.broken.wait(), seconds)
+        except TimeoutError:
+            return
+        await asyncio.Event().wait()  # the exchange with the one that is gone never ends
+
+
 Script = Callable[[dict[str, Any]], Ending | None]
 Curve = Callable[[dict[str, Any], int], float]
 
@@ -85,7 +118,9 @@ class SimulatedKubelet:
         self._verdict = verdict
         self._pages: dict[str, Callable[[], str]] = {}  # by the address of a pod
         self._pods: dict[str, asyncio.Task[None]] = {}
-        self.running: set[str] = set()
+        self._begun: set[str] = set()  # UIDs
+        self._meetings: dict[str, Meeting] = {}  # by rank 0
+        self.running: dict[str, dict[int, int]] = {}  # by trial: the attempt of every rank
         self.most_at_once = 0
         self.trials_seen_twice: list[str] = []
 
@@ -100,10 +135,15 @@ class SimulatedKubelet:
                 if change.resource != PODS:
                     continue
                 uid = change.object["metadata"]["uid"]
-                if change.type == "ADDED":
+                if uid not in self._begun and change.type != "DELETED" and not self._is_gated(change.object):
+                    self._begun.add(uid)
                     self._pods[uid] = group.create_task(self._run_pod(change.object))
                 elif change.type == "MODIFIED" and self._must_end(change.object) and uid in self._pods:
                     self._pods.pop(uid).cancel()
+
+    @staticmethod
+    def _is_gated(pod: Object) -> bool:
+        return bool(pod["spec"].get("schedulingGates"))
 
     @staticmethod
     def _must_end(pod: Object) -> bool:
@@ -114,36 +154,51 @@ class SimulatedKubelet:
     async def _run_pod(self, pod: Object) -> None:
         meta = pod["metadata"]
         name, namespace = meta["name"], meta["namespace"]
-        env = {e["name"]: e["value"] for e in pod["spec"]["containers"][0]["env"]}
+        env = {e["name"]: e.get("value", "") for e in pod["spec"]["containers"][0]["env"]}
         document = json.loads(env[names.TRIAL_ENV])
+        rank = int(meta["labels"].get(names.RANK_LABEL, 0))
         place = document["checkpointDirectory"]
         start = self._disk.steps.get(place, 0)
         began = asyncio.get_running_loop().time()
-        ending = self._script(document)
+        ending = self._script(document | {"rank": rank})
         if pod["spec"]["containers"][0]["image"] == "wrong":
             return  # it waits for its image, for ever
+        meeting = self._meeting(pod, rank)
         try:
             await self._store.bind_pod(namespace, name, "node")
             running = {"state": {"running": {}}, "name": names.TRAINER_CONTAINER}
             status: dict[str, Any] = {"phase": "Running", "containerStatuses": [running]}
+            if meeting.nodes > 1:
+                status["podIP"] = meta["uid"]
             if self._serves:
                 status["podIP"] = f"pod-{len(self._pages)}"
                 self._pages[status["podIP"]] = partial(self._page, document, start, began)
             await self._status(pod, status)
-            self._enter(document["trial"])
+            self._enter(document["trial"], rank, document["attempt"])
+            await meeting.join(rank)
+            began = asyncio.get_running_loop().time()
             steps = ending.steps if ending else max(0, document["targetSteps"] - start)
-            await asyncio.sleep(SECONDS_TO_START + steps / STEPS_PER_SECOND)
+            await meeting.train(SECONDS_TO_START + steps / STEPS_PER_SECOND)
             code, reached = (ending.exit_code, start + ending.steps) if ending else (0, document["targetSteps"])
             saved = ending.saves if ending else True
+            if ending:
+                meeting.leave()
         except asyncio.CancelledError:
-            ran = asyncio.get_running_loop().time() - began - SECONDS_TO_START
+            meeting.leave()
+            ran = meeting.until - began - SECONDS_TO_START if meeting.complete.is_set() else 0.0
             code, saved = 75, True
             reached = min(document["targetSteps"], start + max(0, int(ran * STEPS_PER_SECOND)))
         except NotFound:
             return
         finally:
-            self.running.discard(document["trial"])
-        await self._end(pod, document, ending, code, start, max(start, reached), saved=saved)
+            self._leave(document["trial"], rank, document["attempt"])
+        await self._end(pod, document, ending, code, start, max(start, reached), saved=saved, leads=not rank)
+
+    def _meeting(self, pod: Object, rank: int) -> Meeting:
+        """The ranks find each other by the address of rank 0, here its UID; a pod that trains alone has its own."""
+        annotations = pod["metadata"]["annotations"]
+        leader = annotations[names.MASTER_ADDRESS_ANNOTATION] if rank else pod["metadata"]["uid"]
+        return self._meetings.setdefault(leader, Meeting(int(annotations.get(names.NODES_ANNOTATION, 1))))
 
     def _page(self, document: dict[str, Any], start: int, began: float) -> str:
         ran = asyncio.get_running_loop().time() - began - SECONDS_TO_START
@@ -152,11 +207,19 @@ class SimulatedKubelet:
         steps = range(every, reached + 1, every)
         return "".join(f'{metric}{{step="{step}"}} {self._curve(document, step)}\n' for step in steps)
 
-    def _enter(self, trial: str) -> None:
-        if trial in self.running:
+    def _enter(self, trial: str, rank: int, attempt: int) -> None:
+        ranks = self.running.setdefault(trial, {})
+        if rank in ranks or any(other != attempt for other in ranks.values()):
             self.trials_seen_twice.append(trial)
-        self.running.add(trial)
+        ranks[rank] = attempt
         self.most_at_once = max(self.most_at_once, len(self.running))
+
+    def _leave(self, trial: str, rank: int, attempt: int) -> None:
+        ranks = self.running.get(trial, {})
+        if ranks.get(rank) == attempt:
+            del ranks[rank]
+        if not ranks:
+            self.running.pop(trial, None)
 
     async def _end(
         self,
@@ -168,15 +231,17 @@ class SimulatedKubelet:
         end: int,
         *,
         saved: bool,
+        leads: bool,
     ) -> None:
         place = document["checkpointDirectory"]
-        history = self._disk.history.setdefault(place, {})
-        if saved:
+        history = self._disk.history.setdefault(place, {}) if leads else {}
+        if saved and leads:
             for step in document["evaluationSteps"]:
                 if start < step <= end:
                     history[step] = self._curve(document, step)
             self._disk.steps[place] = end
-        self._disk.trained[place] = self._disk.trained.get(place, 0) + end - start
+        if leads:
+            self._disk.trained[place] = self._disk.trained.get(place, 0) + end - start
         message = {
             "reason": "",
             "fromStep": start,
@@ -194,7 +259,7 @@ class SimulatedKubelet:
         else:
             terminated = {
                 "exitCode": code,
-                "message": json.dumps(message),
+                "message": json.dumps(message) if leads else "",
                 "reason": "Completed" if code == 0 else "Error",
             }
             status = {"name": names.TRAINER_CONTAINER, "state": {"terminated": terminated}}

@@ -8,11 +8,17 @@ from functools import cache
 import pytest
 
 from control.world import Report, play, study
+from stepladder.control.store import Object
+
+
+def small(nodes: int) -> Object:
+    container = {"name": "trainer", "image": "trainer"}
+    return study(trainer={"template": {"spec": {"containers": [container]}}, "nodes": nodes})
 
 
 @cache
-def undisturbed() -> Report:
-    return play()
+def undisturbed(nodes: int = 1) -> Report:
+    return play(small(nodes))
 
 
 def test_the_undisturbed_study_is_what_the_others_are_held_against() -> None:
@@ -27,12 +33,21 @@ def test_the_undisturbed_study_is_what_the_others_are_held_against() -> None:
     assert report.live_pods == 0
 
 
-WRITES = range(1, len(undisturbed().writes) + 1)
+def test_two_nodes_find_what_one_does() -> None:
+    assert undisturbed(2).outcome == undisturbed().outcome
+    assert (undisturbed(2).most_at_once, undisturbed(2).live_pods) == (1, 0)
 
 
-@pytest.mark.parametrize("write", WRITES)
-def test_killed_after_a_write_ends_the_same(write: int) -> None:
-    report = play(killed_after=write)
+WRITES = [(1, write) for write in range(1, len(undisturbed().writes) + 1)]
+# With two nodes, quickly: the first segment, which is like the others.
+FIRST = [number for number, write in enumerate(undisturbed(2).writes) if write.startswith("create trials")][1]
+WRITES += [(2, write) for write in range(1, FIRST + 1)]
+LATER = [(2, write) for write in range(FIRST + 1, len(undisturbed(2).writes) + 1)]
+
+
+@pytest.mark.parametrize(("nodes", "write"), [*WRITES, *(pytest.param(*at, marks=pytest.mark.long) for at in LATER)])
+def test_killed_after_a_write_ends_the_same(nodes: int, write: int) -> None:
+    report = play(small(nodes), killed_after=write)
     died = report.writes[-1]
     assert report.lives == 2, f"the controller was not killed after write {write}, {died}"
     assert report.outcome == undisturbed().outcome, f"killed after write {write}: {died}"
@@ -40,26 +55,32 @@ def test_killed_after_a_write_ends_the_same(write: int) -> None:
     assert report.live_pods == 0, f"killed after write {write}: {died}: a pod outlived the study"
 
 
-PODS_MADE = [number for number, write in enumerate(undisturbed().writes, start=1) if write.startswith("create pods")]
+def pods_made(nodes: int, most: int | None = None) -> list[tuple[int, int]]:
+    verbs = ("create pods", "patch pods")
+    writes = enumerate(undisturbed(nodes).writes, start=1)
+    return [(nodes, number) for number, write in writes if write.startswith(verbs)][:most]
 
 
-@pytest.mark.parametrize("write", PODS_MADE)
-def test_down_while_trials_end(write: int) -> None:
-    """Catches a pod that was started by the last life, has ended before the next, and is never looked at again."""
-    report = play(killed_after=write, down_for=100, latency=0.05)
+@pytest.mark.parametrize(("nodes", "write"), [*pods_made(1), *pods_made(2, most=4)])
+def test_down_while_trials_end(nodes: int, write: int) -> None:
+    """Catches a pod that was started by the last life, has ended before the next, and is never looked at again; with
+    two nodes, one that waits for the other for ever."""
+    report = play(small(nodes), killed_after=write, down_for=100, latency=0.05)
     assert report.outcome == undisturbed().outcome, f"down after write {write}: {report.writes[-1]}"
     assert report.live_pods == 0
 
 
-def test_deaf_to_every_event_ends_the_same() -> None:
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_deaf_to_every_event_ends_the_same(nodes: int) -> None:
     """Catches a state that only an event leads out of: the lists must repair all."""
-    assert play(drops_events=True).outcome == undisturbed().outcome
+    assert play(small(nodes), drops_events=True).outcome == undisturbed().outcome
 
 
+@pytest.mark.parametrize("nodes", [1, 2])
 @pytest.mark.parametrize("seconds", [0.5, 7.0, 45.0])
-def test_stale_reads_end_the_same(seconds: float) -> None:
+def test_stale_reads_end_the_same(seconds: float, nodes: int) -> None:
     """Catches a plan made on a state older than the controller's own writes."""
-    report = play(delays_events=seconds)
+    report = play(small(nodes), delays_events=seconds)
     assert report.outcome == undisturbed().outcome
     assert report.most_at_once == 1
 
@@ -75,10 +96,15 @@ def test_stale_reads_never_exceed_parallelism(parallelism: int) -> None:
 def test_writes_per_segment_are_bounded() -> None:
     """Invariant 10: 13 segments; a write that repeats with the study's size would show in a larger study."""
     segments = 13
-    small = len(undisturbed().writes) / segments
+    per_segment = len(undisturbed().writes) / segments
     large_study = study()
     large_study["spec"]["rounds"][0]["trials"] = 81
     large = play(large_study, seconds=100_000)
     assert large.trained_steps == 81 * 10 + 27 * 20 + 9 * 60
-    assert len(large.writes) / (81 + 27 + 9) <= small + 1
-    assert small <= 10
+    assert len(large.writes) / (81 + 27 + 9) <= per_segment + 1
+    assert per_segment <= 10
+
+
+def test_each_further_node_costs_three_writes() -> None:
+    """Its creation, its admission, and its deletion when all is recorded."""
+    assert len(undisturbed(2).writes) - len(undisturbed().writes) == 3 * 13

@@ -31,6 +31,7 @@ TRIALS = {
     "digits.yaml": 49,
     "presets.yaml": 27,
     "proxy-model.yaml": 12 + 4,
+    "two-nodes.yaml": 9,
     "two-rounds.yaml": 9 + 2 * 3,
     "warm-start.yaml": 36,
     "samplers/auto.yaml": 24,
@@ -62,6 +63,7 @@ TRIALS = {
 STEPS = {  # of the plans that do not hang on results
     "data-fraction.yaml": 18 * 90 + 6 * 270 + 2 * 540,
     "digits.yaml": 10_710,
+    "two-nodes.yaml": 9 * 30 + 3 * 60 + 1 * 180,
     "samplers/grid.yaml": 25 * 270,
     "pruners/successive-halving.yaml": 27 * 30 + 9 * 60 + 3 * 180 + 1 * 540,
     "pruners/hyperband.yaml": 27 * 30 + 9 * 60 + 3 * 180 + 540 + 9 * 90 + 3 * 180 + 540 + 6 * 270 + 2 * 540 + 4 * 810,

@@ -157,3 +157,18 @@ def test_what_only_a_cluster_has_is_refused_with_what_to_do(container: Object, s
 
 def test_a_volume_that_the_trainer_does_not_mount_is_nobodys_problem() -> None:
     assert problems(pod({}, volumes=[{"name": "v", "configMap": {"name": "c"}}])["spec"]) == ()
+
+
+def test_ranks_meet_at_a_port_of_their_group() -> None:
+    """Pods of a laptop share one address: catches two groups that meet at PyTorch's default port."""
+    address = {"fieldRef": {"fieldPath": "status.podIP"}}
+    env = [{"name": "MASTER_ADDR", "valueFrom": address}, {"name": "MASTER_PORT", "value": "29500"}]
+    env.append({"name": "PET_MASTER_PORT", "value": "$(MASTER_PORT)"})
+    leads = command(pod({"env": env}), HOME, 1234, {}, master_port=4321).environment
+    assert [leads[name] for name in ("MASTER_ADDR", "MASTER_PORT", "PET_MASTER_PORT")] == ["127.0.0.1", "4321", "4321"]
+    annotation = {"fieldRef": {"fieldPath": "metadata.annotations['example.test/port']"}}
+    follows = pod({"env": [{"name": "MASTER_PORT", "valueFrom": annotation}]})
+    assert problems(follows["spec"]) == ()
+    assert command(follows, HOME, 1, {}).environment["MASTER_PORT"] == ""
+    follows["metadata"]["annotations"] = {"example.test/port": "4321"}
+    assert command(follows, HOME, 1, {}).environment["MASTER_PORT"] == "4321"

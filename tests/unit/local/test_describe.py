@@ -143,3 +143,13 @@ def test_a_probe_is_described_by_what_it_will_do() -> None:
         "",
     ]
     assert example("probes/warmup.yaml")["steps"]["planned"] == 3 * (10 + 100)
+
+
+def test_what_one_trial_takes_is_told() -> None:
+    """Catches GPUs of one pod told for a trial of several."""
+    limits = {"limits": {"nvidia.com/gpu": 4}}
+    template = {"spec": {"containers": [{"name": "trainer", "image": "mine", "resources": limits}]}}
+    found = told(BETA, trainer={"template": template, "nodes": 2})
+    assert found["trainer"] == {"nodes": 2, "gpus": 8}
+    assert "Each trial: 2 nodes, 8 GPUs" in lines(found)
+    assert not any(line.startswith("Each trial") for line in lines(told(BETA)))

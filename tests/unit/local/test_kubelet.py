@@ -287,6 +287,30 @@ async def test_trainers_that_run_together_have_ports_of_their_own(
     assert len(ports) == 4
 
 
+async def test_a_gated_pod_waits_until_its_gate_is_gone(store: MemoryStore, layout: Layout, make_pod: PodMaker) -> None:
+    async with running(store, layout):
+        await store.create(PODS, make_pod("exit 3", schedulingGates=[{"name": "example.test/gate"}]))
+        await store.create(PODS, make_pod("true", "trial-1-1"))
+        await until(store, ended, "trial-1-1")
+        assert "nodeName" not in (await store.get(PODS, "lab", "trial-0-1"))["spec"]
+        await store.patch(PODS, "lab", "trial-0-1", {"spec": {"schedulingGates": None}})
+        assert terminated(await until(store, ended))["exitCode"] == 3
+
+
+async def test_rank_0_is_given_a_port_to_meet_at(
+    store: MemoryStore, layout: Layout, make_pod: PodMaker, fifo: Path
+) -> None:
+    manifest = make_pod(f"echo $MASTER_PORT > {fifo}; sleep 60", terminationGracePeriodSeconds=0)
+    manifest["metadata"]["labels"] = {names.RANK_LABEL: "0"}
+    async with running(store, layout):
+        await store.create(PODS, manifest)
+        pod = await until(store, is_running)
+        port = await said(fifo)
+    annotations = pod["metadata"]["annotations"]
+    assert annotations[names.LOCAL_MASTER_PORT_ANNOTATION] == port
+    assert annotations[names.METRICS_PORT_ANNOTATION] != port
+
+
 # --- after the end of an earlier life ---------------------------------------------------------------------------------
 
 
