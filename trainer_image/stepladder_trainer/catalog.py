@@ -92,7 +92,7 @@ TASKS = {
     "text": TaskEntry(
         "stepladder_trainer.tasks.text:text",
         "any text file, --option tokens=characters or words",
-        ("transformer",),
+        ("transformer", "rnn"),
         ("validation_error", "validation_loss", "validation_perplexity"),
     ),
     "linear_regression": TaskEntry(
@@ -121,6 +121,7 @@ MODELS = {
         "stepladder_trainer.models.transformer:transformer",
         "a decoder for language; an encoder for patches of images, rows, and tables",
     ),
+    "rnn": ModelEntry("stepladder_trainer.models.rnn:rnn", "LSTM layers over words or rows"),
     "autoencoder": ModelEntry("stepladder_trainer.models.autoencoder:autoencoder", "an MLP to a narrow code and back"),
     "vae": ModelEntry("stepladder_trainer.models.autoencoder:vae", "the same with a code that is drawn in training"),
     "corner": ModelEntry("stepladder_trainer.models.point:corner", "the same from (1, ..., 1), whatever the seed"),

@@ -51,6 +51,7 @@ def test_dropout_drops_its_share_keeps_the_mean_and_rests_in_evaluation() -> Non
         *(("mlp", shape) for shape in (SMALL, COLOURED, ROWS, TABLE)),
         *(("cnn", shape) for shape in (SMALL, COLOURED, Shape((1, 1, 5), 2))),
         *(("resnet", shape) for shape in (SMALL, COLOURED, LARGE, Shape((1, 1, 5), 2))),
+        *(("rnn", shape) for shape in (ROWS, TEXT, TAGS)),
         *(("transformer", shape) for shape in (SMALL, COLOURED, LARGE, ROWS, TABLE, TEXT, TAGS)),
     ],
 )
@@ -120,6 +121,16 @@ def test_a_language_model_has_the_parameters_of_gpt(tied: bool) -> None:
     assert count(made) == words * width + length * width + blocks + 2 * width + head
 
 
+def test_an_rnn_remembers_at_first() -> None:
+    """4 gates of width x (inputs + width) weights and two biases; forgetting begins at a sigmoid of 1."""
+    made = model(ROWS, model="rnn", width=8, layers=2)
+    assert count(made) == sum(4 * 8 * (inputs + 8) + 8 * 8 for inputs in (5, 8)) + 8 * 3 + 3
+    biases = made.get_parameter("body.0.bias_ih_l0") + made.get_parameter("body.0.bias_hh_l0")
+    assert biases.view(4, 8).tolist() == [[0.0] * 8, [1.0] * 8, [0.0] * 8, [0.0] * 8]
+    recurrent = made.get_parameter("body.1.weight_hh_l0")[:8]
+    assert torch.allclose(recurrent @ recurrent.T, torch.eye(8), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("shape", "parameters", "tokens"),
     [
@@ -149,9 +160,9 @@ def test_patches_at_the_edge_lose_no_pixel() -> None:
     assert not torch.equal(made.stem(image), made.stem(corner))  # type: ignore[operator]  # a module
 
 
-@pytest.mark.parametrize("start", ["plain", "zero", "rezero"])
-def test_a_later_token_never_changes_an_earlier_output(start: str) -> None:
-    made = model(TEXT, model="transformer", width=8, layers=2, residual_start=start).eval()
+@pytest.mark.parametrize(("family", "start"), [("transformer", "plain"), ("transformer", "zero"), ("rnn", "zero")])
+def test_a_later_token_never_changes_an_earlier_output(family: str, start: str) -> None:
+    made = model(TEXT, model=family, width=8, layers=2, residual_start=start).eval()
     _awake(made)
     before = examples(TEXT)
     after = before.clone()
@@ -222,6 +233,7 @@ def test_weights_are_he_normal_and_biases_zero() -> None:
 FAMILIES = [
     ("mlp", SMALL), ("cnn", SMALL), ("resnet", SMALL), ("transformer", SMALL), ("transformer", TEXT),
     ("transformer", TABLE), ("transformer", ROWS), ("autoencoder", IMAGE), ("vae", IMAGE), ("point", TABLE),
+    ("rnn", TEXT),
 ]  # fmt: skip
 
 
@@ -287,6 +299,9 @@ def test_the_divergence_of_a_vae_is_that_of_two_normal_distributions() -> None:
         (SMALL, {"model": "transformer", "patch_size": 9}, "patch_size 9 is more than the 8x8"),
         (TAGS, {"model": "transformer"}, "4 outputs cannot share the embedding of 11 words"),
         (Shape((2, 3, 4, 5), 2), {"model": "transformer"}, r"shape \(2, 3, 4, 5\)"),
+        (TABLE, {"model": "rnn"}, r"rnn reads sequences.*\(30,\): try mlp"),
+        (TEXT, {"model": "rnn", "layers": 0}, "layers of at least 1"),
+        (TEXT, {"model": "rnn", "normalisation": "layer"}, "rnn has no normalisation"),
         (SMALL, {"model": "autoencoder"}, r"10 outputs of examples of shape \(1, 8, 8\)"),
         (SMALL, {"model": "cnn", "normalisation": "group", "width": 12}, "normalisation_groups 8 does not divide 12"),
         (SMALL, {"model": "resnet", "batch_size": 1}, "ghost needs a batch_size of at least 2"),

@@ -52,7 +52,9 @@ def weights_of(directory: Path) -> dict[str, torch.Tensor]:
     return dict(found[1]["parts"]["model"])
 
 
-@pytest.mark.parametrize("form", ["state_dict", "nested", "distributed", "compiled", "checkpoint", "folder"])
+@pytest.mark.parametrize(
+    "form", ["state_dict", "nested", "distributed", "compiled", "checkpoint", "folder", "file_url", "folder_url"]
+)
 def test_weights_come_from_a_checkpoint_of_ours_or_any_state_dict(tmp_path: Path, form: str) -> None:
     trained = model(seed=2).state_dict()
     content: dict[str, Any] = {
@@ -62,13 +64,14 @@ def test_weights_come_from_a_checkpoint_of_ours_or_any_state_dict(tmp_path: Path
         "compiled": {"model": {f"_orig_mod.{name}": value for name, value in trained.items()}},
     }.get(form, {"identity": {}, "parts": {"model": trained}})
     location = tmp_path / "step-00000030.pt"
-    if form in ("checkpoint", "folder"):
+    if form in ("checkpoint", "folder", "file_url", "folder_url"):
         with location.open("wb") as file:
             archive.dump(content, file)
     else:
         torch.save(content, location)
     fresh = model()
-    start_from(fresh, str(tmp_path if form == "folder" else location))
+    named = tmp_path if form.startswith("folder") else location
+    start_from(fresh, named.as_uri() if form.endswith("url") else str(named))
     assert same(fresh.state_dict(), trained) == list(trained)
 
 

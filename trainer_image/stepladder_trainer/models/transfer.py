@@ -46,7 +46,8 @@ def start_from(model: nn.Module, location: str) -> None:
 
 def weights_at(location: str) -> dict[str, Tensor]:
     """The weights in a file or at a URL: a checkpoint of this trainer's, or what `torch.save(model.state_dict())`
-    writes; or, at a directory of a trial's checkpoints, the newest. No code in them is run.
+    writes; or, at a directory of a trial's checkpoints (a URL that ends without a dot), the newest. No code in them is
+    run.
 
     Raises ConfigurationError if there are none, StorageError if the storage fails.
     """
@@ -64,14 +65,14 @@ def weights_at(location: str) -> dict[str, Tensor]:
 
 
 def _content(location: str) -> Any:
-    if Path(location).is_dir():
+    parent, _, name = location.rpartition("/")
+    if Path(location).is_dir() or ("://" in location and "." not in name):
         newest = Checkpoints(location).newest()
         if newest is None:
             raise ConfigurationError(f"there is no whole checkpoint in {location}: name another place")
         return newest[1]
     if "://" not in location and not Path(location).is_file():
         raise ConfigurationError(f"there are no initial weights at {location}: check the path and the volume")
-    parent, _, name = location.rpartition("/")
     data = open_store(parent or ".").read(name)
     try:
         try:
