@@ -15,6 +15,7 @@ from stepladder.control.store import (
     TRIALS,
     AlreadyExists,
     Change,
+    Invalid,
     Object,
     QuotaExceeded,
     Unavailable,
@@ -62,6 +63,27 @@ async def test_quota_refuses_the_pod_that_would_exceed_it_in_the_api_servers_wor
     )
     await _uses(home, 2)
     assert len((await home.store.list(PODS, home.namespace)).items) == 2
+
+
+async def test_a_gate_holds_a_pod_and_its_quota_and_can_only_be_taken_away(home: Home) -> None:
+    """The pods of a group are counted before the first of them starts."""
+    await home.store.create(QUOTAS, quota(home.namespace, 2))
+    await _uses(home, 0)
+    manifest = pod(home.namespace, "a", gpus=2)
+    gates = [{"name": "example.test/mine"}, {"name": "example.test/others"}]
+    await home.store.create(PODS, manifest | {"spec": manifest["spec"] | {"schedulingGates": gates}})
+    await _uses(home, 2)
+    admission: Object = {"metadata": {"annotations": {"a": "b"}}, "spec": {"schedulingGates": gates[1:]}}
+    found = await home.store.patch(PODS, home.namespace, "a", admission)
+    assert (found["metadata"]["annotations"], found["spec"]["schedulingGates"]) == ({"a": "b"}, gates[1:])
+    with pytest.raises(Invalid, match="only deletion is allowed, but found new scheduling gate"):
+        await home.store.patch(PODS, home.namespace, "a", {"spec": {"schedulingGates": gates}})
+    found = await home.store.patch(PODS, home.namespace, "a", {"spec": {"schedulingGates": None}})
+    assert not found["spec"].get("schedulingGates")
+    # No node has it, so it goes at once, and its quota with it.
+    await home.store.delete(PODS, home.namespace, "a")
+    assert await gone(home.store, PODS, home.namespace, "a")
+    await _uses(home, 0)
 
 
 async def test_quota_does_not_concern_pods_without_gpus(home: Home) -> None:
