@@ -1,10 +1,13 @@
 """Every rule against two steps worked by hand on one number: theta = 1, gradients 2 then 1, learning rate 0.1."""
 
 import math
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import distributed
 from torch.optim import Optimizer
 
 from stepladder_trainer import catalog
@@ -242,6 +245,37 @@ def test_a_state_taken_over_goes_on_bit_for_bit(name: str, rule: str) -> None:
     second.load_state_dict(first.state_dict())
     descend(second, cut, range(2, 5))
     assert all(torch.equal(*pair) for pair in zip(whole, cut, strict=True))
+
+
+@pytest.mark.long
+def test_weights_that_are_sharded_are_moved_like_others(tmp_path: Path) -> None:
+    """On one process. Catches a kernel that does not know them, as PyTorch's fused SGD does not."""
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.tensor import Shard, distribute_tensor
+
+        mesh = init_device_mesh("cpu", (1,))
+        for rule, name in product(catalog.UPDATE_RULES, catalog.OPTIMIZERS):
+            if (rule, name) == ("pytorch", "adam8p"):
+                continue
+            plain = tensors(kind=torch.float32)
+            sharded = [
+                torch.nn.Parameter(distribute_tensor(weight.detach(), mesh, [Shard(0)]))
+                for weight in tensors(kind=torch.float32)
+            ]
+            options: dict[str, Any] = {"update_rule": rule, "weight_decay": 0.1}
+            ours, theirs = optimizer(name, *plain, **options), optimizer(name, *sharded, **options)
+            for step in range(3):
+                for weight, shard, gradient in zip(plain, sharded, tensors(100 + step, torch.float32), strict=True):
+                    weight.grad = gradient.detach()
+                    shard.grad = distribute_tensor(weight.grad, mesh, [Shard(0)])
+                ours.step()
+                theirs.step()
+            for weight, shard in zip(plain, sharded, strict=True):
+                assert torch.equal(shard.full_tensor(), weight), (rule, name)  # type: ignore[attr-defined]
+    finally:
+        distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""The same optimizers with PyTorch's own update rules: its own classes, fused where they can be."""
+"""The same optimizers with PyTorch's own update rules: its own classes.
+
+Fused where that also works with weights that are sharded over devices, which is with Adam."""
 
 import inspect
 from typing import Any
@@ -33,11 +35,11 @@ def _settings(point: OptimizerHyperparameters) -> tuple[type[Optimizer], dict[st
     adam = {"betas": (point.beta1, point.beta2), "eps": point.epsilon}
     match point.name:
         case "sgd":
-            return torch.optim.SGD, {"fused": True}
+            return torch.optim.SGD, {"foreach": True}
         case "momentum":
-            return torch.optim.SGD, {"momentum": point.momentum, "fused": True}
+            return torch.optim.SGD, {"momentum": point.momentum, "foreach": True}
         case "nesterov":
-            return torch.optim.SGD, {"momentum": point.momentum, "nesterov": point.momentum > 0, "fused": True}
+            return torch.optim.SGD, {"momentum": point.momentum, "nesterov": point.momentum > 0, "foreach": True}
         case "rmsprop":
             return torch.optim.RMSprop, {
                 "alpha": point.rho, "eps": point.epsilon, "momentum": point.momentum, "foreach": True
