@@ -36,7 +36,8 @@ dist.destroy_process_group()
 def foreign(name: str, *, pace: float, trials: int, **trainer: Any) -> dict[str, Any]:
     manifest = small_study(name)
     spec = manifest["spec"]
-    spec["parameters"] = [{"name": "pace", "role": "Fixed", "value": pace}]
+    x = {"name": "x", "float": {"min": 0.0, "max": 1.0}}
+    spec["parameters"] = [x, {"name": "pace", "role": "Fixed", "value": pace}]
     spec["rounds"] = [{"name": "explore", "trials": trials, "maxSteps": 30}]
     spec["parallelism"] = 2
     spec["trainer"] |= {"nodes": 2, **trainer}

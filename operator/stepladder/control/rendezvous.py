@@ -1,7 +1,7 @@
 """How the pods of one trial find each other: what PyTorch's `env://` initialisation and torchrun read. Pure.
 
 All pods of an attempt are made at once, rank 0 last. The others stay behind a scheduling gate until rank 0 has an
-address, which is then written on them; their environment refers to it (docs/decisions.md, 13).
+address, which is then written on them; their environment refers to it (docs/decisions.md, 14).
 """
 
 from collections.abc import Mapping
