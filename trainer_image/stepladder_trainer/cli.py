@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         "--evaluation-batch-size", type=int, metavar="N", help="default: up to 1024, at least training's"
     )
     result.add_argument("--evaluation-sample", type=int, metavar="N", help="evaluate as many, and all at the horizon")
-    result.add_argument("--training-sample", type=int, default=256, metavar="N", help="for training_error; 0: none")
+    result.add_argument("--training-sample", type=int, metavar="N", help="for training_error; 0: none")
     result.add_argument(
         "--loader-workers", type=int, metavar="N", help="default: one for every CPU to spare, at most 8"
     )

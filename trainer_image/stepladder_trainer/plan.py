@@ -10,12 +10,12 @@ from stepladder_trainer.hyperparameters import Hyperparameters
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """A batch size of 0 is chosen; a sample of 0 is all of the set; without `training`, training examples are left
-    out."""
+    """A batch size of 0 is chosen, and the number of `training` examples if it is None; a sample of 0 is all of the
+    set."""
 
     batch_size: int = 0
     sample: int = 0
-    training: int = 256
+    training: int | None = None
 
 
 @dataclass(frozen=True)

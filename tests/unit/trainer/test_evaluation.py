@@ -15,7 +15,7 @@ from stepladder_trainer.cli import main
 from stepladder_trainer.data import Dataset, Examples
 from stepladder_trainer.data.part import part_of
 from stepladder_trainer.evaluation import Evaluations, Evaluator
-from stepladder_trainer.evaluation.evaluations import default_batch, sampled
+from stepladder_trainer.evaluation.evaluations import default_batch, default_training_sample, sampled
 from stepladder_trainer.evaluation.journal import MOST, Journal
 from stepladder_trainer.evaluation.predictions import described
 from stepladder_trainer.models.shape import Shape
@@ -77,6 +77,14 @@ def test_processes_together_measure_what_one_does() -> None:
     assert (together.correct, together.examples) == (alone.correct, alone.examples)
 
 
+def test_a_set_of_fewer_examples_than_processes_is_measured_by_all() -> None:
+    """Else one would have nothing to add up, and the others would wait for it."""
+    one = part_of(EXAMPLES, torch.tensor([3]))
+    for rank in range(2):
+        found = evaluator(one, 10, rank=rank, world=2, sums=lambda _: {}).measured(MODEL)
+        assert found == evaluator(one, 10).measured(MODEL)
+
+
 def test_a_mean_that_is_not_finite_is_no_number_and_counts_as_wrong() -> None:
     broken = nn.Linear(4, 3)
     nn.init.constant_(broken.weight, math.nan)
@@ -120,6 +128,7 @@ def test_a_sample_is_measured_before_the_horizon_and_everything_at_it() -> None:
     assert final["test_error"] == evaluator(test, 97).metrics(MODEL)["error"]
     assert "test_error" not in periodic
     assert "training_error" not in evaluations(task(), training=0).at(30, MODEL)
+    assert [default_training_sample(size) for size in (1, 359, 10_000)] == [32, 89, 256]
 
 
 def test_a_sample_matches_the_full_set_in_its_classes() -> None:

@@ -314,6 +314,11 @@ def test_evaluations_happen_at_rungs_at_each_multiple_and_at_the_target() -> Non
         pytest.param("breast_cancer", {"model": "transformer", "width": 16, "batch_size": 16}, 0.08, marks=LONG),
         ("breast_cancer", {"learning_rate": 0.003}, 0.05),
         ("diabetes", {"learning_rate": 0.003, "layers": 0, "optimizer": "sgd"}, 0.65),
+        ("iris", {"learning_rate": 0.01}, 0.1),
+        ("wine", {"learning_rate": 0.01}, 0.06),
+        ("linear_regression", {"learning_rate": 0.03, "layers": 0}, 0.02),  # the noise alone has 0.01
+        ("spiral", {"learning_rate": 0.02}, 0.15),
+        ("quartic", {"learning_rate": 0.19, "model": "corner", "optimizer": "sgd"}, 0.01),
         ("quadratic", {"learning_rate": 0.15, "model": "point", "optimizer": "sgd"}, 0.01),
     ],
 )

@@ -44,7 +44,10 @@ class Evaluations:
         self._full = evaluator(task.validation)
         smaller = 0 < settings.sample < len(task.validation)
         self._periodic = evaluator(sampled(task.validation, settings.sample)) if smaller else self._full
-        self._training = evaluator(sampled(task.training, settings.training)) if settings.training else None
+        training = settings.training
+        if training is None:
+            training = default_training_sample(settings.sample if smaller else len(task.validation))
+        self._training = evaluator(sampled(task.training, training)) if training else None
         self._test = evaluator(task.test) if task.test is not None else None
         self._store = store if rank == 0 else None
         self._counts = Journal(self._store, "classes.jsonl")
@@ -81,6 +84,11 @@ def sampled(dataset: Dataset, size: int) -> Dataset:
     if size >= len(dataset):
         return dataset
     return part_of(dataset, sample(len(dataset), size, classes_of(dataset)))
+
+
+def default_training_sample(validation: int) -> int:
+    """Training examples to measure the error on: a quarter of what validation costs, from 32 to 256."""
+    return min(256, max(32, validation // 4))
 
 
 def default_batch(shape: Shape, training_batch: int) -> int:

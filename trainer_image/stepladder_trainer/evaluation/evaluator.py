@@ -53,6 +53,8 @@ class Evaluator:
         self._dataset = dataset.to(device) if isinstance(dataset, Examples) and resident else dataset
         self._resident = resident
         self._count = len(dataset)
+        if self._count < world:  # a process without any would not even know the measures' names
+            rank, world, sums = 0, 1, dict
         self._share = range(rank * self._count // world, (rank + 1) * self._count // world)
         self._measure = measure
         self._device = device
