@@ -105,9 +105,12 @@ def test_the_cost_of_pods_and_gpus() -> None:
 
 def test_gpus_are_those_of_the_template_unless_given() -> None:
     container = {"name": "trainer", "image": "any", "resources": {"limits": {"nvidia.com/gpu": 4}}}
-    study = manifest({"trials": 1, "maxSteps": 3600}, trainer={"template": {"spec": {"containers": [container]}}})
+    trainer: dict[str, Any] = {"template": {"spec": {"containers": [container]}}}
+    study = manifest({"trials": 1, "maxSteps": 3600}, trainer=trainer)
     assert answer(study, constant(1, [3600])).measures.gpu_hours == 4
     assert answer(study, constant(1, [3600]), gpus=1).measures.gpu_hours == 1
+    together = manifest({"trials": 1, "maxSteps": 3600}, trainer=trainer | {"nodes": 2})
+    assert answer(together, constant(1, [3600])).measures.gpu_hours == 8
 
 
 def test_a_diverged_trial_ends_where_it_diverged_and_cannot_win() -> None:
