@@ -14,6 +14,7 @@ from stepladder_trainer.checkpoints.store import open_store
 from stepladder_trainer.cli import main
 from stepladder_trainer.data import Dataset, Examples
 from stepladder_trainer.data.part import part_of
+from stepladder_trainer.data.sampling import sample
 from stepladder_trainer.evaluation import Evaluations, Evaluator
 from stepladder_trainer.evaluation.evaluations import default_batch, default_training_sample, sampled
 from stepladder_trainer.evaluation.journal import MOST, Journal
@@ -100,9 +101,9 @@ def test_a_model_comes_back_in_the_mode_it_was_in() -> None:
         assert MODEL.training is training
 
 
-def task(**fields: Any) -> Task:
+def task(*, validation: Dataset = EXAMPLES, **fields: Any) -> Task:
     return Task(
-        EXAMPLES, EXAMPLES, Shape((4,), 3), classification.loss, classification.measure,
+        EXAMPLES, validation, Shape((4,), 3), classification.loss, classification.measure,
         **{"classes": ("often", "seldom", "rarely"), **fields},
     )  # fmt: skip
 
@@ -137,6 +138,26 @@ def test_a_sample_matches_the_full_set_in_its_classes() -> None:
         labels = torch.stack([chosen[index][1] for index in range(len(chosen))])
         assert labels.bincount().tolist() == [20, 10, 2]
     assert sampled(EXAMPLES, 97) is EXAMPLES
+
+
+def test_a_sample_that_misses_is_told_at_the_horizon(caplog: pytest.LogCaptureFixture) -> None:
+    """A model that is right on just the sample's examples, by a mark that these carry."""
+    chosen = sample(97, 20, LABELS)
+    marked = torch.zeros(97, 4)
+    marked[chosen, LABELS[chosen]] = 2.0
+    marked[:, 3] = 1.0  # without a mark: the last class
+    model = nn.Linear(4, 3, bias=False)
+    model.weight.data = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]])
+    broken = task(validation=Examples(marked, LABELS))
+    found = evaluations(broken, sample=20)
+    found.at(30, model)
+    assert not caplog.records
+    final = found.at(90, model)
+    assert final["validation_error"] > 0.5
+    assert "the sample of 20 examples has an error of 0" in caplog.text
+    caplog.clear()
+    evaluations(task(), sample=40).at(90, MODEL)
+    assert not caplog.records
 
 
 def test_what_is_derived_is_reported_too() -> None:

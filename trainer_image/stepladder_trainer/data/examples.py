@@ -59,6 +59,8 @@ class Examples:
 
     def at(self, indices: Tensor | Sequence[int] | slice) -> Batch:
         """The examples at `indices` (batch,), prepared."""
+        if isinstance(indices, Tensor):  # indexing by a tensor on the CPU would wait for the GPU
+            indices = indices.to(self.inputs.device, non_blocking=True)
         return prepared(self, Batch(self.inputs[indices], self.targets[indices]))
 
 

@@ -100,6 +100,6 @@ def workers_for(dataset: Dataset, wanted: int | None) -> int:
 
 def fits(examples: Examples, device: torch.device) -> bool:
     """Whether all of the examples may lie on `device`."""
-    if device.type != "cuda" or examples.inputs.device == device:
+    if device.type != "cuda" or examples.inputs.is_cuda:
         return True
     return examples.bytes <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]

@@ -1,5 +1,7 @@
 """What is measured at which step of a trial, and what is kept of it."""
 
+import logging
+import math
 from collections.abc import Mapping
 
 import torch
@@ -15,6 +17,8 @@ from stepladder_trainer.evaluation.predictions import Predictions
 from stepladder_trainer.models.shape import Shape
 from stepladder_trainer.plan import EvaluationSettings
 from stepladder_trainer.tasks.task import Task
+
+logger = logging.getLogger(__name__)
 
 BATCH_NUMBERS = 2**22  # that inputs or outputs of an evaluation batch may hold, unless training's hold more
 
@@ -59,6 +63,8 @@ class Evaluations:
         at the horizon `test_error`. Raises StorageError."""
         final = step >= self._horizon
         validation = (self._full if final else self._periodic).measured(model)
+        if final and self._periodic is not self._full:
+            _compare(self._periodic.metrics(model)["error"], validation.metrics["error"], self._periodic.count)
         found = _named("validation", validation.metrics)
         if self._training is not None:
             seen = self._training.metrics(model)
@@ -97,6 +103,18 @@ def default_batch(shape: Shape, training_batch: int) -> int:
     positions = torch.Size(shape.example).numel() if shape.vocabulary else 1
     largest = max(torch.Size(shape.example).numel(), positions * shape.outputs)
     return max(training_batch, min(LARGEST_BATCH, BATCH_NUMBERS // largest))
+
+
+def _compare(sample: float, full: float, count: int) -> None:
+    """Warn if a sample of `count` misses by more than three standard errors what the full set says."""
+    if 0 < full < 1 and abs(sample - full) > 3 * math.sqrt(full * (1 - full) / count):
+        logger.warning(
+            "the sample of %d examples has an error of %.3g, all of them %.3g: its part of the set is too easy or too "
+            "hard; raise --evaluation-sample",
+            count,
+            sample,
+            full,
+        )
 
 
 def _named(of: str, metrics: Mapping[str, float]) -> dict[str, float]:

@@ -64,6 +64,11 @@ class Evaluator:
         self._workers = workers_for(dataset, workers)
         self._sums = sums
 
+    @property
+    def count(self) -> int:
+        """How many examples the set has."""
+        return self._count
+
     def metrics(self, model: nn.Module) -> dict[str, float]:
         """The means of the task's measures, by name."""
         return dict(self.measured(model).metrics)
