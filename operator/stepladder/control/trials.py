@@ -173,7 +173,9 @@ class TrialReconciler:
         """Write the status if it says something new; the trial as it is then, and the seconds that this may wait."""
         key, old = key_of(TRIALS, trial), situation.status
         new = describe(situation, decision, generation=trial["metadata"].get("generation", 0), hindrance=obstacle)
-        if new == old or (situation.spec.desired is Desired.RUN and _is_passing(new, old)):
+        # Rank 0 of a group runs while others start: what holds GPUs takes its place.
+        begun = any(p.name == new.pod and p.stage is Stage.RUNNING for p in situation.pods)
+        if new == old or (situation.spec.desired is Desired.RUN and not begun and _is_passing(new, old)):
             return trial, None
         waited = seconds_between(self._last_write.get(key), to_wire(self._clock.now()))
         if _gist(new) == _gist(old) and key in self._last_write and waited < ROUTINE_WRITE_SECONDS:

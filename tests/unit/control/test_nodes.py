@@ -409,6 +409,7 @@ def test_rank_0s_address_lets_the_others_start_and_its_words_count() -> None:
         await settle(lab, "mine-1")
         await lab.pod_is(RUNNING, "mine-1")
         await asyncio.sleep(1)
+        assert (await lab.status())["pod"] == "mine-1", "it holds GPUs, and takes its place"
         pod = await lab.store.get(PODS, NS, "mine-1-r1")
         assert not pod["spec"].get("schedulingGates")
         assert pod["metadata"]["annotations"][names.MASTER_ADDRESS_ANNOTATION] == "10.0.0.1"
