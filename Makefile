@@ -65,6 +65,10 @@ bench: sync ## Record figures on the test cluster, which must be up and have the
 bench-search: $(UV) ## Race our search modes against Ray Tune, Syne Tune and Optuna on recorded curves, into .bench/search
 	UV_PROJECT_ENVIRONMENT=$(CACHE)/bench-venv PYTHONPATH=tests nice $(RUN) --group bench python -m bench.search $(FLAGS)
 
+.PHONY: bench-trainer
+bench-trainer: sync ## Our trainer beside a bare PyTorch loop, and its start taken apart, into .bench/trainer.json
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(RUN) python -m bench.trainer $(FLAGS)
+
 .PHONY: record-curves
 record-curves: sync ## Record the curves of bench-search anew with our own trainer: half an hour of one core
 	PYTHONPATH=tests nice $(RUN) python -m bench.search.record
