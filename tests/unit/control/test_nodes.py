@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control import samples
 from control.kubelet import Ending
 from control.lab import NS, RUNNING, Lab, play
 from control.samples import NOW, ended, pod_view, situation, trial_spec
@@ -221,6 +222,19 @@ def test_one_that_is_gone_ends_the_others() -> None:
     ended_ = dataclasses.replace(over(0, EndReason.INTERRUPTED), interrupted=True)
     decision = decide(situation(ended_, gone))
     assert (decision.ended[0].reason, decision.create) == (EndReason.DISRUPTED, 2)
+
+
+def test_a_rank_whose_node_was_lost_is_the_cause_though_we_told_it_to_end() -> None:
+    """Rank 0's exchange with it broke first, and that was seen first: catches a lost node held against the trial."""
+    lost = dataclasses.replace(over(1, EndReason.DISRUPTED), interrupted=True)
+    for evicted, reason in ((True, EndReason.DISRUPTED), (False, EndReason.ERROR)):
+        decision = decide(situation(over(0, EndReason.ERROR), dataclasses.replace(lost, evicted=evicted)))
+        assert decision.ended[0].reason is reason
+    target = {"type": "DisruptionTarget", "status": "True"}
+    deadline = {"containers": [{"name": "trainer"}], "activeDeadlineSeconds": 1}
+    seen = view_of(samples.pod(spec=deadline, status=ended(137, conditions=[target])))
+    assert (seen.interrupted, seen.evicted) == (True, True)
+    assert not view_of(samples.pod(spec=deadline, status=ended(137))).evicted
 
 
 def test_the_others_may_take_their_leave() -> None:
