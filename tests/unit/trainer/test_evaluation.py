@@ -62,6 +62,21 @@ def test_a_batch_that_does_not_divide_the_set_weighs_as_many_examples_as_it_has(
     assert found.examples == (60, 30, 7)
 
 
+def test_a_sample_that_is_held_is_read_once() -> None:
+    """Images would be decoded again at every evaluation."""
+    asked: list[int] = []
+
+    class Counted(Listed):
+        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+            asked.append(index)
+            return super().__getitem__(index)
+
+    held = evaluator(part_of(Counted(), torch.arange(40)), 16, held=True)
+    first, second = held.measured(MODEL), held.measured(MODEL)
+    assert asked == list(range(40))
+    assert first == second == evaluator(part_of(EXAMPLES, torch.arange(40)), 16).measured(MODEL)
+
+
 def test_processes_together_measure_what_one_does() -> None:
     ranks: list[Mapping[str, float]] = []
 

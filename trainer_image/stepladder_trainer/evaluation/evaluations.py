@@ -9,7 +9,7 @@ from torch import nn
 
 from stepladder_trainer.checkpoints import Store
 from stepladder_trainer.data import Dataset
-from stepladder_trainer.data.part import part_of
+from stepladder_trainer.data.part import Part, part_of
 from stepladder_trainer.data.sampling import classes_of, sample
 from stepladder_trainer.evaluation.evaluator import LARGEST_BATCH, Evaluator, Sums
 from stepladder_trainer.evaluation.journal import Journal
@@ -21,6 +21,8 @@ from stepladder_trainer.tasks.task import Task
 logger = logging.getLogger(__name__)
 
 BATCH_NUMBERS = 2**22  # that inputs or outputs of an evaluation batch may hold, unless training's hold more
+
+HELD_BYTES = 2**26  # of a sample that is read one by one, to be kept: it is evaluated again and again
 
 
 class Evaluations:
@@ -38,9 +40,10 @@ class Evaluations:
         batch_size = settings.batch_size or default_batch(task.shape, training_batch)
 
         def evaluator(dataset: Dataset) -> Evaluator:
+            held = isinstance(dataset, Part) and len(dataset) * _bytes(dataset) <= HELD_BYTES
             return Evaluator(
                 dataset, task.measure, device, batch_size=batch_size, classes=len(task.classes), derived=task.derived,
-                workers=workers, rank=rank, world=world, sums=sums,
+                workers=workers, held=held, rank=rank, world=world, sums=sums,
             )  # fmt: skip
 
         self._horizon = horizon
@@ -103,6 +106,11 @@ def default_batch(shape: Shape, training_batch: int) -> int:
     positions = torch.Size(shape.example).numel() if shape.vocabulary else 1
     largest = max(torch.Size(shape.example).numel(), positions * shape.outputs)
     return max(training_batch, min(LARGEST_BATCH, BATCH_NUMBERS // largest))
+
+
+def _bytes(dataset: Dataset) -> int:
+    example = dataset[0][0]
+    return example.numel() * example.element_size()
 
 
 def _compare(sample: float, full: float, count: int) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from stepladder_trainer.data import Batch, Dataset, Examples
 from stepladder_trainer.data.feed import fits, workers_for
-from stepladder_trainer.data.loader import stream
+from stepladder_trainer.data.loader import gathered, stream
 from stepladder_trainer.tasks.task import Derive, Measure
 
 LARGEST_BATCH = 1024
@@ -42,12 +42,14 @@ class _Totals:
 class Evaluator:
     """Measures a model on one data set, in batches that need not divide it: each example weighs the same.
 
-    `classes`: how many, of a classification. Of `world` processes each takes its share, and `sums` adds theirs up.
+    `classes`: how many, of a classification. `held`: examples that are read one by one are read once and kept. Of
+    `world` processes each takes its share, and `sums` adds theirs up.
     """
 
     def __init__(
         self, dataset: Dataset, measure: Measure, device: torch.device, *, batch_size: int, classes: int = 0,
-        derived: Derive | None = None, workers: int | None = None, rank: int = 0, world: int = 1, sums: Sums = dict,
+        derived: Derive | None = None, workers: int | None = None, held: bool = False, rank: int = 0, world: int = 1,
+        sums: Sums = dict,
     ) -> None:  # fmt: skip
         resident = isinstance(dataset, Examples) and fits(dataset, device)
         self._dataset = dataset.to(device) if isinstance(dataset, Examples) and resident else dataset
@@ -61,7 +63,10 @@ class Evaluator:
         self._batch_size = batch_size
         self._classes = classes
         self._derived = derived
-        self._workers = workers_for(dataset, workers)
+        # Workers start at every evaluation: those that would find no batch to read are not worth it.
+        batches = -(-len(self._share) // batch_size)
+        self._workers = min(workers_for(dataset, workers), batches if batches > 1 else 0)
+        self._held = held
         self._sums = sums
 
     @property
@@ -111,14 +116,15 @@ class Evaluator:
         return Measured(metrics, correct, examples)
 
     def _batches(self) -> Generator[Batch]:
+        if self._held and not self._resident:
+            stored = gathered(self._dataset, list(range(self._count)))
+            kept = Examples(*stored, prepare=getattr(self._dataset, "prepare", None))
+            self._dataset, self._resident = kept.to(self._device), True
         chosen = (
             torch.arange(start, min(start + self._batch_size, self._share.stop))
             for start in range(self._share.start, self._share.stop, self._batch_size)
         )
-        if not self._resident:
+        if isinstance(self._dataset, Examples) and self._resident:
+            yield from (self._dataset.at(slice(int(part[0]), int(part[-1]) + 1)) for part in chosen)
+        else:
             yield from stream(self._dataset, chosen, self._device, workers=self._workers)
-            return
-        examples = self._dataset
-        assert isinstance(examples, Examples)  # noqa: S101
-        for indices in chosen:
-            yield examples.at(slice(int(indices[0]), int(indices[-1]) + 1))
