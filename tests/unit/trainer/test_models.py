@@ -279,6 +279,36 @@ def test_a_vae_draws_its_code_in_training_and_uses_the_mean_in_evaluation() -> N
     assert torch.equal(vae(images).values, vae(images).values)
 
 
+def test_the_code_of_a_vae_has_the_deviation_that_its_encoder_says() -> None:
+    """The encoder speaks of the logarithm of the variance, not of the deviation."""
+    generator = torch.Generator().manual_seed(0)
+    vae = build(Request(IMAGE, read({"model": "vae", "latent": 1}, {}), generator), torch.Generator())
+    logarithm = torch.log(torch.tensor(4.0)).item()
+    codes, _ = vae.code(torch.tensor([[1.0, logarithm]]).expand(20_000, 2))  # type: ignore[operator]  # a method
+    assert codes.mean().item() == pytest.approx(1, abs=0.05)
+    assert codes.std().item() == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.parametrize(("family", "shape"), [pair for pair in FAMILIES if pair[0] not in ("point", "vae")])
+def test_every_family_drops_units_by_its_generator_and_only_in_training(family: str, shape: Shape) -> None:
+    """A family that forgets `dropout` would make a search over it measure noise."""
+    generator = torch.Generator().manual_seed(0)
+    point = read({"model": family, "width": 16, "dropout": 0.5, "residual_start": "plain"}, {})
+    made = build(Request(shape, point, generator), torch.Generator().manual_seed(1))
+    inputs = examples(shape)
+
+    def outputs() -> Tensor:
+        found = made(inputs)
+        return found if isinstance(found, Tensor) else torch.as_tensor(found.values)
+
+    first, second = outputs(), outputs()
+    assert not torch.equal(first, second)
+    generator.manual_seed(0)
+    assert torch.equal(outputs(), first)
+    made.eval()
+    assert torch.equal(outputs(), outputs())
+
+
 def test_the_divergence_of_a_vae_is_that_of_two_normal_distributions() -> None:
     """Of N(1, 4) from N(0, 1): (1 + 4 - 1 - ln 4) / 2; half of it with a weight of 0.5."""
     vae = model(IMAGE, model="vae", latent=1, kl_weight=0.5)
