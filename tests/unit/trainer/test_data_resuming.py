@@ -1,5 +1,6 @@
 """Resuming equals not stopping, for data that come through workers, texts, augmentation and seeds held apart."""
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from stepladder_trainer.checkpoints import Checkpoints
+from stepladder_trainer.cli import main
 from stepladder_trainer.contract import Objective, Scalar, TrialDocument
 from stepladder_trainer.exposition import Board
 from stepladder_trainer.hyperparameters import read
@@ -14,6 +16,8 @@ from stepladder_trainer.plan import EvaluationSettings
 from stepladder_trainer.signals import StopRequest
 from stepladder_trainer.training import Plan, train
 from stepladder_trainer.trial import Trial
+from trainer.conftest import Home
+from trainer.test_process import finish, trainer, until
 from trainer.test_training import assert_same, state
 
 HORIZON = 8
@@ -52,18 +56,48 @@ def cut_equals_whole(
         assert not left.exists() or left.read_text() == right.read_text()
 
 
+def birds(folder: Path) -> Path:
+    for number in range(24):
+        path = folder / "birds" / ("robin", "tit")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 9), (10 * number, 255 - 9 * number, 7)).save(path)
+    return folder / "birds"
+
+
+@pytest.mark.long
+def test_a_process_that_is_stopped_leaves_no_worker_and_goes_on_exactly(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM reaches a trainer whose workers have inherited its handlers."""
+    arguments = ["--task=image_folder", f"--data={birds(tmp_path)}", "--option=size=8", "--evaluate-every=50"]
+    settings = {"parameters": {"batch_size": 5, "width": 3, "augmentation": "flip"}, "horizonSteps": 10**6}
+    with trainer(home, [*arguments, "--loader-workers=1"], targetSteps=10**6, **settings) as process:
+        until(lambda: bool(list(home.checkpoints.glob("*.pt"))))
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(signal.SIGTERM)
+        assert finish(process)[0] == 75
+    assert children
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    stopped_at = max(Checkpoints(home.checkpoints).steps())
+    quiet = Home(tmp_path / "quiet")
+    quiet.directory.mkdir()
+    for place in (home, quiet):
+        for name, value in place.environment(targetSteps=stopped_at + 9, **settings).items():
+            monkeypatch.setenv(name, value)
+        main([*arguments, "--loader-workers=0"])
+    left, right = state(home.checkpoints), state(quiet.checkpoints)
+    left["evaluations"] = [item for item in left["evaluations"] if item in right["evaluations"]]
+    assert_same(left, right)
+
+
 @pytest.mark.long
 def test_images_through_workers_augmented(tmp_path: Path) -> None:
     """One worker in the first and second segment, none in the last and in the run that is not cut."""
-    for number in range(24):
-        path = tmp_path / "birds" / ("robin", "tit")[number % 2] / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (9, 9), (10 * number, 255 - 9 * number, 7)).save(path)
     parameters: dict[str, Scalar] = {
         "model": "cnn", "width": 3, "layers": 1, "batch_size": 5, "dropout": 0.2, "data_fraction": 0.8,
         "augmentation": "flip+shift+rotate+cutout+noise+mixup", "augmentation_strength": 0.7, "augmentation_seed": 3,
     }  # fmt: skip
-    cut_equals_whole(tmp_path, "image_folder", tmp_path / "birds", parameters, size=8)
+    cut_equals_whole(tmp_path, "image_folder", birds(tmp_path), parameters, size=8)
 
 
 def test_a_text(tmp_path: Path) -> None:
