@@ -200,7 +200,7 @@ def test_a_full_disk_leaves_the_older_checkpoints_and_no_litter(
 def test_a_disk_that_fills_up_while_tensors_are_written_says_so(
     checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PyTorch's writer turns the system's error into an "unexpected pos" of its own. /dev/full is really full."""
+    """/dev/full is really full."""
     monkeypatch.setattr(Path, "open", lambda path, mode: open("/dev/full", mode))  # noqa: PTH123, SIM115
     with pytest.raises(StorageError, match="No space left on device; free space"):
         save(checkpoints, 30, holding={"parts": {"model": torch.zeros(100_000)}})

@@ -1,5 +1,7 @@
 """Snapshots: training may change everything the moment after."""
 
+import errno
+import io
 from collections import OrderedDict
 from typing import Any
 
@@ -103,3 +105,29 @@ def test_a_content_of_any_size_has_its_digest_checked() -> None:
     """A file shorter than a digest is damaged, and no crash."""
     with pytest.raises(archive.DamagedError):
         archive.load(b"short")
+
+
+class FullAfter(io.BytesIO):
+    """A disk with room for so many writes."""
+
+    def __init__(self, writes: int) -> None:
+        super().__init__()
+        self.left = writes
+
+    def write(self, data: Any) -> int:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+def test_wherever_the_disk_is_full_it_says_so() -> None:
+    """PyTorch's writer reports an "unexpected pos" for half of the places."""
+    content = {"weights": torch.zeros(100)}
+    room = FullAfter(1000)
+    archive.dump(content, room)
+    writes = 1000 - room.left
+    assert writes > 10
+    for enough in range(writes):
+        with pytest.raises(OSError, match="No space left"):
+            archive.dump(content, FullAfter(enough))

@@ -143,6 +143,11 @@ def test_a_log_that_cannot_be_left_in_the_bucket_changes_nothing(
     assert "the bucket is gone" in caplog.text
 
 
+def test_what_is_gone_need_not_be_removed(bucket: str) -> None:
+    """Two of our processes may have met while the older one ended."""
+    Checkpoints(bucket).store.remove("step-00000001.pt")
+
+
 def test_damage_in_a_bucket_is_skipped_to_the_one_before(operator: Start, bucket: str) -> None:
     operator(targetSteps=3, checkpointDirectory=bucket)
     train()
@@ -158,6 +163,7 @@ def test_damage_in_a_bucket_is_skipped_to_the_one_before(operator: Start, bucket
         ("nonsense://models/x", 78, "give s3://BUCKET/PREFIX"),
         ("sftp://models/x", 78, "install fsspec's driver of sftp:// in it"),
         ("s3://key:secret@models/x", 78, "environment variables"),
+        ("s3://models/x?secret=secret@", 78, "environment variables"),
         ("az://models/x", 74, "Account must be specified"),
     ],
 )

@@ -14,7 +14,7 @@ from stepladder_trainer.outcomes import ConfigurationError, StorageError
 
 OURS: Final = ("s3", "gs", "az")
 """Spoken to by obstore, from the extra `buckets`; whatever else fsspec knows needs its own driver."""
-# A server that refuses is given up after about 3 seconds, one that is not there or never answers within half a minute.
+# A server that refuses is given up after about 3 seconds, one that is not there or never answers within a minute.
 CLIENT: Final = {"connect_timeout": "5s", "read_timeout": "15s", "timeout": "10min", "allow_http": "true"}
 RETRIES: Final = {"max_retries": 5, "retry_timeout": timedelta(seconds=20)}
 
