@@ -93,7 +93,7 @@ def main(arguments: Sequence[str]) -> None:
     if not launch.started():
         if (processes := _processes(arguments)) > 1:
             raise SystemExit(launch.launch(arguments, processes))
-        launch.only_one_here()
+        launch.only_one_here(os.environ)
     with sdk.trial(target_steps=STANDALONE_STEPS) as trial:
         flags = parser().parse_args(arguments)
         _at_least_one(flags)

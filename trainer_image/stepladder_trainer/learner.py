@@ -62,7 +62,8 @@ class Learner:
         self._together = together
         self._arithmetic = acceleration.arithmetic(device)
         self._forward = acceleration.compiled(together.shared(self.model, device))
-        self.optimizer = optimizers.build(self.model.parameters(), point.optimizer, horizon)
+        self._weights = list(self.model.parameters())  # going through the modules takes as long as a small update
+        self.optimizer = optimizers.build(self._weights, point.optimizer, horizon)
         stability = point.regularisation
         if together.sharded and stability.averaging != "none":
             raise ConfigurationError("averaging needs whole weights: set averaging: none, or --sharding=none")
@@ -88,7 +89,7 @@ class Learner:
                 self._forward(batch.inputs), batch.targets, self.point.regularisation.label_smoothing
             )
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own lack
-        gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
         norm = self._together.whole(
             torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))  # noqa: SLF001  documented
         )

@@ -7,7 +7,7 @@ process that speaks for the node has ended, so that the exit code says why.
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +31,11 @@ def started() -> bool:
     return "LOCAL_RANK" in os.environ
 
 
-def only_one_here() -> None:
+def only_one_here(environ: MutableMapping[str, str]) -> None:
     """Let this process be the only one of its node, which needs no agent."""
-    here = node(os.environ)
+    here = node(environ)
     if here.count > 1:
-        os.environ.update(
+        environ.update(
             RANK=str(here.rank),
             WORLD_SIZE=str(here.count),
             LOCAL_RANK="0",
