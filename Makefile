@@ -47,8 +47,12 @@ unit: sync ## Unit tests, and the contract tests of what needs no cluster, but f
 long: sync ## The long ones: real processes, whole studies, what searches find
 	$(RUN) pytest -n 2 --dist worksteal -q -m long
 
+.PHONY: integrations
+integrations: $(UV) ## The trainer with Lightning, transformers, TensorBoard, MLflow and Weights & Biases, in an environment of its own
+	UV_PROJECT_ENVIRONMENT=$(CACHE)/integrations-venv $(RUN) --group integrations pytest -q tests/integrations
+
 .PHONY: test
-test: check verify long ## Everything, the end-to-end tests on a real cluster included
+test: check verify long integrations ## Everything, the end-to-end tests on a real cluster included
 	$(MAKE) cluster-up images
 	$(MAKE) e2e; code=$$?; $(MAKE) cluster-down; exit $$code
 

@@ -12,7 +12,7 @@ from stepladder_trainer import tracking
 from stepladder_trainer.checkpoints.directory import Directory
 from stepladder_trainer.tracking import Open, Point, Run
 
-PARAMETERS = {"learning_rate": 0.1, "optimizer": "adam", "nesterov": True}
+PARAMETERS: dict[str, bool | float | str] = {"learning_rate": 0.1, "optimizer": "adam", "nesterov": True}
 Curve = list[tuple[int, float]]
 
 
