@@ -15,6 +15,7 @@ import pytest
 from stepladder_trainer import sdk
 from stepladder_trainer.checkpoints import Checkpoints
 from stepladder_trainer.checkpoints.bucket import Bucket
+from stepladder_trainer.cli import main
 from trainer.conftest import Home
 from trainer.test_sdk import Counter, run
 
@@ -99,6 +100,15 @@ def test_the_best_n_are_kept_beside_the_newest_two(operator: Start, home: Home) 
     train(keep_best=2)
     assert Checkpoints(home.checkpoints).steps() == [12, 2, 1]
     assert home.termination()["best"]["checkpoint"] == str(home.checkpoints / "step-00000001.pt")
+
+
+@pytest.mark.parametrize(("flags", "kept"), [([], 5), (["--keep-best=1"], 3)])
+def test_the_trainer_keeps_as_many_as_its_flag_says(operator: Start, home: Home, flags: list[str], kept: int) -> None:
+    """The bowl's best evaluations are its first where the rate is so high that the loss rises."""
+    operator(targetSteps=12, horizonSteps=12, evaluationSteps=[6, 12])
+    rising = ["--set=learning_rate=0.3", "--set=optimizer=sgd"]
+    main(["--task=quadratic", "--evaluate-every=1", "--checkpoint-seconds=0", *rising, *flags])
+    assert len(Checkpoints(home.checkpoints).steps()) == kept
 
 
 def test_how_long_training_was_held_is_shown(operator: Start) -> None:
