@@ -64,7 +64,7 @@ def reason_of(error: BaseException) -> Reason:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return Reason.OUT_OF_MEMORY
     if isinstance(error, RuntimeError) and any(
-        sign in str(error) for sign in ("can't allocate memory", "out of memory")
+        sign in str(error) for sign in ("can't allocate memory", "out of memory", "_ALLOC_FAILED")
     ):
         return Reason.OUT_OF_MEMORY
     return Reason.ERROR

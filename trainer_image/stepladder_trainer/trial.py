@@ -98,7 +98,8 @@ class Trial:
         """True once SIGTERM has asked for an end: finish the step, save, leave."""
         return self._request.signal is not None
 
-    def _stop_with_others(self) -> None:
+    def stop_with_others(self) -> None:
+        """Take it that a signal has come, as one has to another process of this trial."""
         if self._request.signal is None:
             self._request.signal = "a signal to another process"
 
@@ -229,7 +230,7 @@ class Trial:
                 self._save(step, pinned=rung)
                 saved_at = time.monotonic()
         if stopping:
-            self._stop_with_others()
+            self.stop_with_others()
         if self._snapshot_step != self.step and self.step > self.from_step:
             self._save(self.step, pinned=True)
         self.flush()

@@ -1,9 +1,13 @@
 """A probe from its options to its verdict: measure part after part, judge, tell."""
 
 import math
+import os
 from functools import partial
 
+from stepladder_trainer import devices
 from stepladder_trainer.checkpoints.store import open_store
+from stepladder_trainer.distributed.group import joined
+from stepladder_trainer.distributed.ranks import ranks
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.plan import Plan
 from stepladder_trainer.probes import options as asked
@@ -30,16 +34,21 @@ def run(trial: Trial, plan: Plan, options: Options, directory: str | None = None
     Where the trial is asked to stop, the part that is under way is given up, and a later call goes on with it. Raises
     what `outcomes` lists.
     """
-    try:
+    here = ranks(os.environ)
+    device = devices.device(plan.device, here, memory_fraction=plan.gpu_memory_fraction)
+    with joined(here, device) as group:
+        trial.agree = group.agree
         ledger = Ledger(trial)
-        finding = _find(Bench(trial, plan, ledger), ledger, options)
-        store = trial.store
-        if store is None and directory:
-            store = open_store(directory)
-            store.prepare()
-        trial.verdict = tell(finding, store)
-    except InterruptedProbe:
-        return
+        try:
+            finding = _find(Bench(trial, plan, ledger, device, here), ledger, options)
+        except InterruptedProbe:
+            trial.stop_with_others()
+            return
+    store = trial.store if trial.leads else None
+    if store is None and directory:
+        store = open_store(directory)
+        store.prepare()
+    trial.verdict = tell(finding, store)
 
 
 def _find(bench: Bench, ledger: Ledger, options: Options) -> Finding:

@@ -1,6 +1,8 @@
 """A probe as the operator asks for it, and by hand."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from stepladder_trainer import contract, sdk
 from stepladder_trainer.cli import main
 from stepladder_trainer.contract import TrialDocument
+from stepladder_trainer.probes.measuring.bench import Bench
 from trainer.conftest import Home
 
 BOWL = ["--task=quadratic", "--set=learning_rate=0.05", "--set=batch_size=1024", "--set=optimizer=sgd"]
@@ -53,6 +56,26 @@ def test_a_probe_that_is_done_says_the_same_again(operator: Operator) -> None:
     again = home.termination()
     assert (first["trainedSteps"], again["trainedSteps"]) == (16, 0)
     assert again["verdict"] == first["verdict"]
+
+
+def test_a_signal_gives_up_a_part_and_the_next_attempt_goes_on_with_it(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, real, updates = operator(probe=INSTABILITY, targetSteps=8, horizonSteps=8), Bench.updated, []
+
+    def updated(self: Bench) -> None:
+        updates.append(1)
+        if len(updates) == 12:  # the fourth of the second run
+            os.kill(os.getpid(), signal.SIGTERM)
+        real(self)
+
+    monkeypatch.setattr(Bench, "updated", updated)
+    assert ended(BOWL) == 75
+    message = home.termination()
+    assert (message["reason"], message["step"], "verdict" in message) == ("Interrupted", 8, False)
+    assert ended(BOWL) == 0
+    assert (home.termination()["fromStep"], home.termination()["trainedSteps"]) == (8, 8)
+    assert len(updates) == 12 + 8
 
 
 def test_a_probe_longer_than_its_target_is_no_error(operator: Operator) -> None:

@@ -24,6 +24,7 @@ from stepladder_trainer.probes.decisions.throughput import Timing
 from stepladder_trainer.probes.ledger import Ledger
 from stepladder_trainer.probes.measuring import learning_rate_range, step_budget, throughput
 from stepladder_trainer.probes.measuring.bench import Bench
+from stepladder_trainer.probes.measuring.curve import watch
 from stepladder_trainer.probes.verdict import Verdict
 from stepladder_trainer.signals import StopRequest
 from stepladder_trainer.trial import Trial
@@ -64,7 +65,7 @@ def verdict_of(asked: options.Options, plan: Plan, *, steps: int, directory: Pat
 
 def bench_of(plan: Plan) -> Bench:
     trial = trial_of()
-    return Bench(trial, plan, Ledger(trial))
+    return Bench(trial, plan, Ledger(trial), torch.device("cpu"))
 
 
 def test_a_range_test_leaves_everything_as_it_was_bit_for_bit() -> None:
@@ -172,7 +173,12 @@ def test_a_trainer_whose_throughput_is_linear_then_flat_gets_the_batch_of_the_pl
 
 
 @pytest.mark.parametrize(
-    "words", ["CUDA out of memory. Tried to allocate", "DefaultCPUAllocator: can't allocate memory"]
+    "words",
+    [
+        "CUDA out of memory. Tried to allocate",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)",
+        "DefaultCPUAllocator: can't allocate memory",
+    ],
 )
 def test_memory_that_ends_is_the_upper_bound(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     def error(size: int) -> None:
@@ -296,6 +302,30 @@ def test_a_run_that_diverges_measures_nothing_and_fits_nothing() -> None:
     run = step_budget.measure(bench_of(BOWL), 1e30, steps=20, limit=20)
     assert run.fitted_at is None
     assert all(math.isfinite(error) for error in run.errors)
+
+
+def test_a_sweep_stops_where_no_later_rate_can_be_the_fastest(tmp_path: Path) -> None:
+    """An error of 1 % is a perfect fit where targets are numbers."""
+    plan = plan_of("quartic", STEEP)
+    verdict = verdict_of(options.StepBudget((0.03, 0.05, 0.001)), plan, steps=100, directory=tmp_path)
+    points = json.loads((tmp_path / "probe.json").read_text())["points"]
+    assert points[1]["fitted_at"] < points[0]["fitted_at"] < 100
+    assert points[2]["steps"][-1] == points[1]["fitted_at"] == verdict.suggestions["max_train_steps"]
+
+
+def test_a_sample_that_is_fitted_is_no_training_set_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepladder_trainer.probes.measuring.bench.SAMPLE", 1)
+    bench = bench_of(plan_of("digits", {"width": 16, "optimizer": "momentum"}))
+    run = step_budget.measure(bench, 0.05, steps=20, limit=20)
+    assert run.fitted_at is None
+    assert all(error > 0 for error in run.errors)
+
+
+def test_a_loss_that_left_between_two_looks_is_seen() -> None:
+    bench = bench_of(plan_of("quartic", STEEP))
+    seen = watch(bench, bench.learner(), [10.0] * 50, every=1000)
+    assert len(seen.steps) == 2
+    assert not math.isfinite(seen.losses[-1])
 
 
 class StopsAfter(StopRequest):

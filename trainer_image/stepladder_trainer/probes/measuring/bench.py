@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 import torch
 
-from stepladder_trainer import devices, randomness, tasks
+from stepladder_trainer import randomness, tasks
 from stepladder_trainer.data import Dataset, Examples, Feed, training_feed
-from stepladder_trainer.evaluation import Evaluator
+from stepladder_trainer.data.feed import fits
+from stepladder_trainer.distributed.ranks import Ranks
+from stepladder_trainer.distributed.together import Together
+from stepladder_trainer.evaluation.evaluations import default_batch, sampled
+from stepladder_trainer.evaluation.evaluator import Evaluator
 from stepladder_trainer.hyperparameters import DataHyperparameters, Hyperparameters
 from stepladder_trainer.learner import Learner
+from stepladder_trainer.models import transfer
 from stepladder_trainer.plan import Plan
 from stepladder_trainer.probes.ledger import Ledger
 from stepladder_trainer.seeds import Seeds
@@ -38,31 +43,53 @@ class Seen:
 class Bench:
     """The task of a trial on its device. Every learner starts from the same weights."""
 
-    def __init__(self, trial: Trial, plan: Plan, ledger: Ledger) -> None:
+    def __init__(
+        self, trial: Trial, plan: Plan, ledger: Ledger, device: torch.device, here: Ranks = Ranks()  # noqa: B008  frozen
+    ) -> None:  # fmt: skip
         torch.set_num_threads(plan.threads)
         self.trial = trial
         self._ledger = ledger
+        self._initial_weights = plan.initial_weights
         self.point = plan.point
-        self.device = devices.device(plan.device)
+        self.device = device
+        self._ranks = here
+        self._together = Together(here, sharded=plan.sharded)
+        self._acceleration = plan.acceleration
         self.seeds = Seeds(trial.seed, plan.point.seeds)
         self.task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, plan.point, trial.seed))
         training: Dataset = self.task.training
-        self.training = training.to(self.device) if isinstance(training, Examples) else training
+        resident = isinstance(training, Examples) and fits(training, self.device)
+        self.training = training.to(self.device) if isinstance(training, Examples) and resident else training
+        self._workers = plan.loader_workers
+        self._evaluation_batch = plan.evaluation.batch_size
 
     def learner(self, point: Hyperparameters | None = None) -> Learner:
         """One at its start, with the trial's configuration unless told otherwise."""
-        return Learner(self.task, point or self.point, self.seeds, self.device)
+        learner = Learner(
+            self.task,
+            point or self.point,
+            self.seeds,
+            self.device,
+            self.trial.horizon_steps,
+            acceleration=self._acceleration,
+            together=self._together,
+        )
+        if self._initial_weights:
+            transfer.start_from(learner.model, self._initial_weights)
+        return learner
 
     def evaluator(self, dataset: Dataset) -> Evaluator:
         """Means over all of `dataset`."""
-        return Evaluator(dataset, self.task.measure, self.device, batch_size=self.point.data.batch_size)
+        batch_size = self._evaluation_batch or default_batch(self.task.shape, self.point.data.batch_size)
+        return Evaluator(dataset, self.task.measure, self.device, batch_size=batch_size, workers=self._workers)
 
     def sample(self) -> Examples:
-        """Training examples that stay the same for a trial, `SAMPLE` or all."""
-        generator = torch.Generator().manual_seed(randomness.derive(self.trial.seed, "sample"))
-        chosen = torch.randperm(len(self.training), generator=generator)[:SAMPLE].tolist()
-        inputs, targets = zip(*(self.training[index] for index in chosen), strict=True)
-        return Examples(torch.stack(inputs), torch.stack(targets))
+        """Training examples that stay the same, `SAMPLE` or all, in memory: they are looked at often."""
+        chosen = sampled(self.training, SAMPLE)
+        if isinstance(chosen, Examples):
+            return chosen
+        inputs, targets = zip(*(chosen[index] for index in range(len(chosen))), strict=True)
+        return Examples(torch.stack(inputs), torch.stack(targets), getattr(chosen, "prepare", None))
 
     def descend(
         self, learner: Learner, learning_rates: Iterable[float], wanted: DataHyperparameters | None = None
@@ -76,23 +103,35 @@ class Bench:
             for step, learning_rate in enumerate(learning_rates, 1):
                 update = learner.gradient(feed.batch(step), step)
                 loss, norm = update.loss, update.gradient_norm
+                numbers = {"learning_rate": learning_rate, "gradient_norm": norm}
                 if math.isfinite(loss):
                     learner.apply(learning_rate)
-                    self.trial.log(step, training_loss=loss)
-                self.trial.log(step, learning_rate=learning_rate, gradient_norm=norm)
+                    numbers["training_loss"] = loss
                 self.updated()
+                self.trial.log(self._ledger.updates, **numbers)
                 yield Seen(step, learning_rate, loss, norm)
                 if not math.isfinite(loss):
                     return
 
     def feed(self, wanted: DataHyperparameters | None = None) -> Feed:
         """Batches in the trial's order."""
-        return training_feed(self.training, self.task.shape, wanted or self.point.data, self.seeds, self.device)
+        data = wanted or self.point.data
+        return training_feed(
+            self.training,
+            self.task.shape,
+            data,
+            self.seeds,
+            self.device,
+            workers=self._workers,
+            rank=self._ranks.rank,
+            world=self._ranks.world,
+        )
 
     def updated(self) -> None:
         """Count an update. Raises InterruptedProbe when the trial is asked to stop."""
         self._ledger.updates += 1
-        if self.trial.should_stop:
+        stopping, _ = self.trial.agree(self.trial.should_stop, False)  # noqa: FBT003  two wishes
+        if stopping:
             raise InterruptedProbe
 
 

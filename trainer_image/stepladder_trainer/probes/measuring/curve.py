@@ -1,5 +1,6 @@
 """A run whose loss is measured as it goes, on training examples that stay the same."""
 
+import math
 from collections.abc import Sequence
 
 from stepladder_trainer.learner import Learner
@@ -25,12 +26,13 @@ def watch(bench: Bench, learner: Learner, learning_rates: Sequence[float], *, ev
     evaluator, watched = bench.evaluator(bench.sample()), Watched()
 
     def look(step: int) -> None:
+        learner.synchronise()
         watched.steps.append(step)
         watched.losses.append(evaluator.metrics(learner.model)["loss"])
 
     look(0)
     for seen in bench.descend(learner, learning_rates):
         watched.gradient_norms.append(seen.gradient_norm)
-        if seen.step % every == 0 or seen.step == len(learning_rates) or seen.loss != seen.loss:
+        if seen.step % every == 0 or seen.step == len(learning_rates) or not math.isfinite(seen.loss):
             look(seen.step)
     return watched
