@@ -105,8 +105,11 @@ class Measurement:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        scalars = [scalar.float() for _, update in pending for scalar in (update.loss_on_device, update.norm_on_device)]
-        values = torch.stack(scalars).tolist()
+        scalars = [scalar for _, update in pending for scalar in (update.loss_on_device, update.norm_on_device)]
+        if self._fetch_every == 1:
+            values = [scalar.item() for scalar in scalars]
+        else:  # one wait for all
+            values = torch.stack([scalar.float() for scalar in scalars]).tolist()
         for (step, _), loss, norm in zip(pending, values[::2], values[1::2], strict=True):
             if math.isfinite(loss) and not math.isfinite(norm):
                 raise InfeasibleError(f"the norm of the gradient became {norm} at step {step}: {LOWER}")
