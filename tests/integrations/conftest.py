@@ -1,3 +1,3 @@
-from unit.trainer.conftest import home, one_thread, operator
+from trainer.conftest import home, one_thread, operator
 
 __all__ = ["home", "one_thread", "operator"]

@@ -13,7 +13,7 @@ import torch
 
 from stepladder_trainer.checkpoints import Checkpoints
 from stepladder_trainer.trial import Trial
-from unit.trainer.conftest import Home
+from trainer.conftest import Home
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LIBRARIES = {"lightning": "validation_error", "huggingface": "eval_error"}
@@ -79,10 +79,12 @@ def test_training_that_climbs_in_segments_and_is_terminated_equals_training_in_o
     with pytest.MonkeyPatch.context() as monkeypatch:
         terminate_at(30, monkeypatch)
         assert run(library) == 75
-    assert (home.termination()["reason"], home.termination()["step"]) == ("Interrupted", 30)
-    assert home.termination()["checkpoint"].endswith("step-00000030.pt")
+    stopped = home.termination()["step"]
+    assert stopped in (30, 31)  # transformers logs a step when it is over
+    assert home.termination()["reason"] == "Interrupted"
+    assert home.termination()["checkpoint"].endswith(f"step-000000{stopped}.pt")
     assert run(library) == 0
-    assert home.termination()["fromStep"] == 30
+    assert home.termination()["fromStep"] == stopped
     resumed, measured = outcome(home, library)
     assert measured == evaluations
     assert resumed.keys() == weights.keys()

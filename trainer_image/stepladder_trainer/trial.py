@@ -197,7 +197,7 @@ class Trial:
         `tracking.use` adds."""
         document = self.document
         run = Run(document.name, document.parameters, self.store, document.seed)
-        return Tracking(run, document.horizon_steps, tracking.always() if self.store and self.leads else [])
+        return Tracking(run, document.horizon_steps, tracking.always() if self.store else [], leads=self.leads)
 
     def flush(self) -> None:
         """Wait until every checkpoint is durable. Raises StorageError."""

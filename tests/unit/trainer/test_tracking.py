@@ -118,6 +118,15 @@ def test_a_tracker_that_hangs_does_not_keep_the_process(
     released.set()
 
 
+def test_of_processes_that_train_together_one_is_followed() -> None:
+    notes = Notes()
+    numbers = Tracking(RUN, 100, [("always", notes.track)], leads=False)
+    numbers.use([("asked for", notes.track)])
+    numbers.evaluation(1, {"validation_error": 0.5})
+    numbers.close()
+    assert notes.runs == []
+
+
 def test_a_resumed_run_says_from_where() -> None:
     notes = Notes()
     numbers = following(("notes", notes.track))

@@ -40,6 +40,7 @@ class StepladderCallback(TrainerCallback):
         """Arguments of `TrainingArguments`. Schedules decay to the round's length and not to this segment's; when to
         evaluate and to save is decided here; a loss that is no number is shown as one."""
         return {
+            "output_dir": tempfile.gettempdir(),  # made at once; `train` has one of its own
             "max_steps": self._trial.horizon_steps,
             "seed": self._trial.seed % 2**32,
             "eval_strategy": "no",

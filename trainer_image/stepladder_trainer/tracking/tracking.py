@@ -26,19 +26,24 @@ class Tracking:
     back, nor end it. One that fails is logged and left.
 
     Numbers of every `every`-th step are kept, and all evaluations; which steps these are is the same in every segment.
+    Of several processes that train together, one `leads`, and the others' numbers go nowhere.
     """
 
-    def __init__(self, run: Run, horizon_steps: int, trackers: Iterable[tuple[str, Open]]) -> None:
+    def __init__(
+        self, run: Run, horizon_steps: int, trackers: Iterable[tuple[str, Open]], *, leads: bool = True
+    ) -> None:
         self.every = math.ceil(horizon_steps / POINTS)
         self._run = run
-        self._openers = dict(trackers)
+        self._leads = leads
+        self._openers = dict(trackers) if leads else {}
         self._points: dict[int, tuple[float, dict[str, float]]] = {}
         self._handed: queue.SimpleQueue[list[Point] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def use(self, trackers: Iterable[tuple[str, Open]]) -> None:
         """Have further ones follow. Comes before the first step."""
-        self._openers.update(trackers)
+        if self._leads:
+            self._openers.update(trackers)
 
     def resume(self, step: int) -> None:
         """The run goes on after `step`. Comes before the first step."""
