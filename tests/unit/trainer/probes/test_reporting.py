@@ -109,6 +109,8 @@ def test_text_is_escaped_and_odd_data_still_makes_a_picture() -> None:
 def test_ticks_are_round_and_few() -> None:
     assert Axis(0, 10, 100).ticks() == [0, 2, 4, 6, 8, 10]
     assert Axis(1e-7, 10, 100, log=True).ticks() == pytest.approx([1e-7, 1e-5, 1e-3, 1e-1, 10])
+    assert Axis(0.17, 3.4, 100, log=True).ticks() == pytest.approx([0.2, 0.5, 1, 2])
+    assert Axis(1.1, 1.9, 100, log=True).ticks() == pytest.approx([1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9])
     assert Axis(0.31, 0.94, 100).ticks() == pytest.approx([0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
     for low, high in ((0, 1e-9), (3, 4000), (-5, 5), (0.1, 0.3)):
         assert 2 <= len(Axis(low, high, 100).ticks()) <= 9

@@ -34,9 +34,15 @@ class Axis:
 
     def ticks(self) -> list[float]:
         """Round values within the axis, at most `MOST_TICKS`."""
-        if self.log and math.log10(self.high / self.low) >= 2:
-            first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
-            return [10.0**exponent for exponent in range(first, last + 1, math.ceil((last - first + 1) / MOST_TICKS))]
+        if self.log:
+            first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
+            for factors in ((1, 2, 5), (1,)):
+                round_ones = [factor * 10.0**exponent for exponent in range(first, last + 1) for factor in factors]
+                shown = [tick for tick in round_ones if self.low * (1 - 1e-9) <= tick <= self.high * (1 + 1e-9)]
+                if 2 <= len(shown) <= MOST_TICKS:
+                    return shown
+            if shown:
+                return shown[:: math.ceil(len(shown) / MOST_TICKS)]
         magnitude = 10.0 ** math.floor(math.log10((self.high - self.low) / MOST_TICKS))
         size = next(
             magnitude * factor for factor in (1, 2, 5, 10, 20) if magnitude * factor * MOST_TICKS > self.high - self.low
