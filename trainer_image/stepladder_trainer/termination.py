@@ -77,7 +77,7 @@ def write(path: Path, termination: Termination) -> None:
 def _line(termination: Termination) -> str:
     best = termination.best
     value = termination.value
-    document = {
+    document: dict[str, object] = {
         "reason": termination.reason.value,
         "fromStep": termination.from_step,
         "step": termination.step,
