@@ -328,6 +328,11 @@ def test_a_loss_that_left_between_two_looks_is_seen() -> None:
     assert not math.isfinite(seen.losses[-1])
 
 
+def test_the_end_of_a_run_is_looked_at_whatever_the_period() -> None:
+    bench = bench_of(plan_of("quartic", STEEP))
+    assert watch(bench, bench.learner(), [0.01] * 10, every=4).steps == [0, 4, 8, 10]
+
+
 class StopsAfter(StopRequest):
     """A signal that comes after so many updates have asked for it."""
 
