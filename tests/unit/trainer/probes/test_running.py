@@ -181,7 +181,10 @@ def test_a_trainer_whose_throughput_is_linear_then_flat_gets_the_batch_of_the_pl
     ],
 )
 def test_memory_that_ends_is_the_upper_bound(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    tried: set[int] = set()
+
     def error(size: int) -> None:
+        tried.add(size)
         if size > 32:
             raise RuntimeError(words)
 
@@ -189,6 +192,7 @@ def test_memory_that_ends_is_the_upper_bound(monkeypatch: pytest.MonkeyPatch, wo
     verdict = verdict_of(options.Throughput(8, None, 3), BOWL, steps=1)
     assert verdict.suggestions["largest_batch_size"] == 32
     assert verdict.flags == ("MemoryBound",)
+    assert max(tried) == 64, "no larger one fits either"
 
 
 def test_another_error_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
