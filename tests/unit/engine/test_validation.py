@@ -118,6 +118,21 @@ def test_what_cannot_be_read_is_told_and_not_raised(value: object) -> None:
 
 HYPERBAND = {"algorithm": "Hyperband", "minSteps": 10, "reductionFactor": 3}
 
+SPARE = [{"name": "spare", "float": {"min": 0, "max": 1}}]
+
+
+def final(**fields: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A search, and a round that takes its best."""
+    return EXPLORE, {"name": "final", "from": {"round": "explore"}, "maxSteps": 270} | fields
+
+
+def fixed(name: str, value: Any) -> dict[str, Any]:
+    return {"name": name, "role": "Fixed", "value": value}
+
+
+THROUGHPUT = {"name": "speed", "maxSteps": 100, "probe": {"type": "Throughput"}}
+BASELINE = {"algorithm": "OneAtATime", "oneAtATime": {"baseline": [{"name": "width", "value": 64}]}}
+WIDTH = {"name": "width", "categorical": {"values": [64, 128, 256, 512, 1024, 2048, 4096, 8192]}}
 UNIT = [{"name": name, "float": {"min": 0, "max": 1}} for name in "abcd"]
 
 ADVICE: dict[str, tuple[TuningStudySpec, str]] = {
@@ -131,6 +146,35 @@ ADVICE: dict[str, tuple[TuningStudySpec, str]] = {
     "odd batch size": (
         spec(LEARNING_RATE, {"name": "batch_size", "role": "Fixed", "value": 100}),
         "spec.parameters[1]",
+    ),
+    "gradient accumulation": (spec(LEARNING_RATE, fixed("gradient_accumulation_steps", 4)), "spec.parameters[1]"),
+    "a schedule of short runs": (
+        spec({"name": "decay_to", "float": {"min": 0, "max": 1}}, rounds=final(maxSteps=810)),
+        "spec.rounds[1].from",
+    ),
+    "another batch size": (
+        spec(
+            LEARNING_RATE,
+            fixed("batch_size", 64),
+            rounds=final(parameters=[{"name": "batch_size", "value": 256}]),
+        ),
+        "spec.rounds[1].parameters",
+    ),
+    "no steps for dropout": (
+        spec(LEARNING_RATE, fixed("dropout", 0), rounds=final(parameters=[{"name": "dropout", "value": 0.5}])),
+        "spec.rounds[1].maxSteps",
+    ),
+    "no steps for augmentation": (
+        spec(
+            LEARNING_RATE,
+            fixed("augmentation", "none"),
+            rounds=final(parameters=[{"name": "augmentation", "value": "flip+shift"}]),
+        ),
+        "spec.rounds[1].maxSteps",
+    ),
+    "the throughput of another model": (
+        spec(LEARNING_RATE, WIDTH, rounds=(THROUGHPUT | {"sampler": BASELINE}, EXPLORE)),
+        "spec.rounds[0].probe",
     ),
     "linear beta": (
         spec({"name": "adam.beta2", "float": {"min": 0.9, "max": 0.999}}),
@@ -187,6 +231,20 @@ def test_advice(what: str) -> None:
     [
         spec(LEARNING_RATE, {"name": "batch_size", "role": "Fixed", "value": 64}),
         spec({"name": "learning_rate", "float": {"min": 0.01, "max": 0.1}}),
+        spec(*SPARE, fixed("batch_size", 64), rounds=final(parameters=[{"name": "batch_size", "value": 256}])),
+        spec(LEARNING_RATE, fixed("decay_to", 0), rounds=final(maxSteps=810)),
+        spec(
+            LEARNING_RATE,
+            fixed("dropout", 0),
+            rounds=final(maxSteps=810, parameters=[{"name": "dropout", "value": 0.5}]),
+        ),
+        spec(
+            LEARNING_RATE,
+            fixed("augmentation", "flip"),
+            rounds=final(parameters=[{"name": "augmentation", "value": "none"}]),
+        ),
+        spec(LEARNING_RATE, WIDTH, rounds=(EXPLORE, THROUGHPUT | {"from": {"round": "explore"}})),
+        spec(LEARNING_RATE, fixed("gradient_accumulation_steps", 1)),
         spec({"name": "momentum", "float": {"min": 0.85, "max": 0.98}}),
         spec({"name": "beta1", "float": {"min": 0.9, "max": 0.9999, "scale": "LogOneMinus"}}),
         spec(LEARNING_RATE, rounds=tuple(EXPLORE | {"name": f"r{i}"} for i in range(3))),

@@ -7,6 +7,7 @@ from stepladder.engine.fidelity import LADDERS
 from stepladder.engine.hyperband import brackets
 from stepladder.engine.median import STARTUP_TRIALS
 from stepladder.engine.validation.density import density_advice
+from stepladder.engine.validation.moving import moving_advice
 from stepladder.engine.validation.parameters import parameter_advice
 from stepladder.engine.validation.problem import Problem
 
@@ -32,6 +33,7 @@ def advice(spec: TuningStudySpec) -> Iterator[Problem]:
     for index, round_ in enumerate(spec.rounds):
         yield from _ladder(round_, f"spec.rounds[{index}]")
         yield from density_advice(spec, round_, f"spec.rounds[{index}]")
+    yield from moving_advice(spec)
     if spec.trainer.checkpoints.persistent_volume_claim is None and spec.trainer.checkpoints.url is None:
         yield Problem(
             "spec.trainer.checkpoints.persistentVolumeClaim",

@@ -7,6 +7,13 @@ from stepladder.api.study import Parameter, Role, Scale
 from stepladder.engine.validation.problem import Problem
 
 BATCH_SIZES = ("batch_size", "batchSize", "batchsize", "train_batch_size", "global_batch_size")
+ACCUMULATIONS = (
+    "gradient_accumulation",
+    "gradient_accumulation_steps",
+    "accumulate_grad_batches",
+    "accumulation_steps",
+    "grad_accum",
+)
 LEARNING_RATES = ("learning_rate", "learningRate", "lr")
 AVERAGES = ("momentum", "beta", "beta1", "beta2", "beta_1", "beta_2", "rho", "ema_decay")
 DECADES = 100.0  # a range this many times as wide as its lower end is walked in logarithms
@@ -17,6 +24,12 @@ def parameter_advice(parameter: Parameter, field: str) -> Iterator[Problem]:
     name = parameter.name.rpartition(".")[2]
     if name in BATCH_SIZES:
         yield from _batch_size(parameter, field)
+    if name in ACCUMULATIONS and parameter.value != 1:
+        yield Problem(
+            field,
+            f"{parameter.name} gives the batch of larger hardware and none of its speed: remove it, and take the"
+            " largest batch_size that fits",
+        )
     range_ = parameter.float_
     if range_ is None or range_.scale is not Scale.LINEAR:
         return
