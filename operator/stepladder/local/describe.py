@@ -12,6 +12,7 @@ from stepladder.engine.extents import extent
 from stepladder.engine.forecast import Forecast, forecast
 from stepladder.engine.reading import chosen
 from stepladder.engine.space import round_parameters, settings
+from stepladder.engine.transfer import Likelihood, likelihood
 from stepladder.engine.validation import examine, warnings
 
 _KINDS: Final = {"float_": "float", "int_": "int", "categorical": "categorical", "normal": "normal",
@@ -78,6 +79,7 @@ def _round(spec: TuningStudySpec, round_: Round, choices: Choices | None) -> dic
         told["space"] = _space(spec, round_)
     else:
         told["from"] = round_.from_.wire()
+        told["transfer"] = _transfer(spec, round_)
     try:
         cost = forecast(spec, round_)
     except ValueError:  # a circle of conditions: among the problems
@@ -85,6 +87,16 @@ def _round(spec: TuningStudySpec, round_: Round, choices: Choices | None) -> dic
         cost = Forecast((), None, full, full)
     climbs = [{"rungs": list(climb.rungs), "runs": list(climb.runs)} for climb in cost.climbs]
     return told | {"ladders": climbs, "steps": {"planned": cost.planned, "worst": cost.worst, "full": cost.full}}
+
+
+def _transfer(spec: TuningStudySpec, round_: Round) -> dict[str, list[str]]:
+    """How likely what is taken over holds in longer training, of what was searched there."""
+    source = next((r for r in spec.rounds if round_.from_ and r.name == round_.from_.round), None)
+    if source is None or round_.probe is not None or round_.max_steps <= source.max_steps:
+        return {}
+    searched = [p.name for p in spec.parameters if p.role is not Role.FIXED]
+    told = {str(each): [name for name in searched if likelihood(name) is each] for each in Likelihood}
+    return {each: names for each, names in told.items() if names}
 
 
 def _decided(algorithm: str, chosen: Choice[Any] | None) -> dict[str, Any]:

@@ -71,6 +71,9 @@ def _round(told: Told) -> Iterator[str]:
         rows.append(("probe", _probe(told["probe"])))
     if "from" in told:
         rows.append(("from", f"the best {told['from']['best']} of {told['from']['round']}"))
+        if told["transfer"]:
+            held = "; ".join(f"{', '.join(names)} {likelihood}" for likelihood, names in told["transfer"].items())
+            rows.append(("holds", held))
     elif "probe" not in told:
         rows += [("sampler", _decided(told["sampler"])), *_space(told["space"])]
     if "probe" not in told:

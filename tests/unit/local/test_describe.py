@@ -110,6 +110,7 @@ def test_text() -> None:
         "",
         "Round final: 2 configurations, each 3 times, up to 900 steps",
         "  from    the best 2 of explore",
+        "  holds   width likely; learning_rate possibly",
         "  pruner  None",
         "  rungs   6 to 900",
         "  steps   5,400",
@@ -143,6 +144,14 @@ def test_a_probe_is_described_by_what_it_will_do() -> None:
         "",
     ]
     assert example("probes/warmup.yaml")["steps"]["planned"] == 3 * (10 + 100)
+
+
+def test_what_is_taken_over_into_longer_training_is_told_with_how_likely_it_holds() -> None:
+    """Tuning Playbook, Round 1 of compute-bound training. Nothing where training is no longer than it was."""
+    explore = {"name": "explore", "trials": 9, "maxSteps": 90}
+    final = {"name": "final", "from": {"round": "explore"}, "maxSteps": 900}
+    assert told(BETA, rounds=[explore, final])["rounds"][1]["transfer"] == {"possibly": ["beta1"]}
+    assert told(BETA, rounds=[explore, final | {"maxSteps": 90}])["rounds"][1]["transfer"] == {}
 
 
 def test_what_one_trial_takes_is_told() -> None:
