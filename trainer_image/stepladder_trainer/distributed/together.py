@@ -29,7 +29,7 @@ class Together:
             return model
         # Running statistics are left to `models.normalisation.synchronise`.
         devices = [device] if device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
+        return DistributedDataParallel(model, device_ids=devices, forward_sync_buffers=False)
 
     def parts(self, model: nn.Module, optimizer: Optimizer) -> dict[str, Part]:
         """Both as parts of a checkpoint, whole, as if there were one process."""
