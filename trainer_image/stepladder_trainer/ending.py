@@ -64,7 +64,8 @@ def verdict(trial: Trial) -> tuple[Reason, str]:
             f"the objective {objective.metric} was never reported, only {', '.join(reported) or 'nothing'}: "
             "name a reported metric in the study's objective, or report this one"
         )
-    return Reason.COMPLETED, f"reached step {trial.target_steps}"
+    reached = f"reached step {trial.target_steps}"
+    return Reason.COMPLETED, f"{reached}; {trial.remark}" if trial.remark else reached
 
 
 def _probed(trial: Trial) -> tuple[Reason, str]:

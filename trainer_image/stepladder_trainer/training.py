@@ -9,7 +9,7 @@ from stepladder_trainer.data import training_feed
 from stepladder_trainer.distributed.group import Group, joined
 from stepladder_trainer.distributed.ranks import ranks
 from stepladder_trainer.distributed.together import Together
-from stepladder_trainer.evaluation import Evaluations
+from stepladder_trainer.evaluation import Evaluations, baseline
 from stepladder_trainer.learner import Learner
 from stepladder_trainer.measurement import Measurement
 from stepladder_trainer.models import transfer
@@ -98,3 +98,5 @@ def _train(trial: Trial, plan: Plan, device: torch.device, group: Group) -> None
                 with learner.evaluated() as model:
                     metrics = evaluations.at(step, model)
                 trial.report(step, **metrics)
+                if step == trial.horizon_steps:
+                    trial.remark = baseline.remark(task, metrics)

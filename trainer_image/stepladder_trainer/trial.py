@@ -54,6 +54,7 @@ class Trial:
         self.step = 0  # the last finished step
         self.from_step = 0  # where this process began
         self.verdict: Verdict | None = None  # what a probe has found
+        self.remark: str | None = None  # what to know about a result, though training went well
         self._board = board
         self._request = request
         self._parts: dict[str, Part] = {}

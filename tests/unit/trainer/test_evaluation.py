@@ -10,18 +10,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stepladder_trainer import tasks
 from stepladder_trainer.checkpoints.store import open_store
 from stepladder_trainer.cli import main
 from stepladder_trainer.data import Dataset, Examples
 from stepladder_trainer.data.part import part_of
 from stepladder_trainer.data.sampling import sample
-from stepladder_trainer.evaluation import Evaluations, Evaluator
+from stepladder_trainer.evaluation import Evaluations, Evaluator, baseline
 from stepladder_trainer.evaluation.evaluations import default_batch, default_training_sample, sampled
 from stepladder_trainer.evaluation.journal import MOST, Journal
 from stepladder_trainer.evaluation.predictions import described
 from stepladder_trainer.models.shape import Shape
 from stepladder_trainer.plan import EvaluationSettings
-from stepladder_trainer.tasks import Task, classification
+from stepladder_trainer.tasks import Task, classification, regression
 from trainer.conftest import Home
 
 CPU = torch.device("cpu")
@@ -273,3 +274,47 @@ def test_a_wrong_flag_is_refused(operator: Callable[..., Home], flag: str, said:
         main(["--task=digits", flag])
     assert left.value.code == 78
     assert said in home.termination()["message"]
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (task(), 1 - 60 / 97),
+        (task(validation=Listed()), 1 - 60 / 97),
+        (task(chance=1.0), 1.0),  # of a regression in units of the variance
+        (task(classes=()), None),
+    ],
+)
+def test_chance_is_the_most_frequent_class_or_what_the_task_says(made: Task, expected: float | None) -> None:
+    assert baseline.chance(made) == (None if expected is None else pytest.approx(expected))
+
+
+def test_chance_on_a_text_is_its_most_frequent_token(tmp_path: Path) -> None:
+    """Counted over the windows that are validated, of which every token weighs the same."""
+    (tmp_path / "x.txt").write_text("aaab" * 500)
+    made = tasks.load("text", tasks.Request(str(tmp_path / "x.txt"), {"context": 8}))
+    assert baseline.chance(made) == pytest.approx(0.25)
+
+
+def test_a_model_that_always_gives_the_same_answer_is_at_chance() -> None:
+    """The bar is the error as it is measured, and the mean of the targets explains no variance."""
+    always = nn.Linear(4, 3)
+    nn.init.zeros_(always.weight)
+    always.bias.data = torch.tensor([1.0, 0.0, 0.0])
+    found = evaluations(task()).at(90, always)
+    assert found["validation_error"] == pytest.approx(baseline.chance(task()))
+    assert "no better than the 0.381 of always giving the same answer" in (baseline.remark(task(), found) or "")
+    assert baseline.remark(task(), {"validation_error": 0.38}) is None
+    targets = torch.randn(50, 2, generator=GENERATOR)
+    mean = targets.mean(0).expand(50, 2)
+    assert float(regression.measure_against(targets)(mean, targets)["error"].mean()) == pytest.approx(regression.CHANCE)
+
+
+@pytest.mark.parametrize(("rate", "poor"), [(0.0, True), (0.01, False)])
+def test_a_trial_that_ends_no_better_than_chance_says_so(
+    operator: Callable[..., Home], rate: float, poor: bool
+) -> None:
+    """A study that searches around a broken baseline would otherwise show nothing but numbers."""
+    home = operator(targetSteps=60, horizonSteps=60, evaluationSteps=[60], seed=3, parameters={"learning_rate": rate})
+    main(["--task=diabetes"])
+    assert ("no better than" in home.termination()["message"]) is poor

@@ -40,6 +40,7 @@ def digits(request: Request) -> Task:
         Shape(tuple(training.shape[1:]), training[0].numel()),
         loss,
         measure,
+        chance=1.0,
     )
 
 

@@ -8,6 +8,8 @@ from torch.nn import functional
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.tasks.task import Measure
 
+CHANCE = 1.0  # the error of who always answers the mean
+
 
 def loss(outputs: Tensor, targets: Tensor, _: float) -> Tensor:
     """The mean squared error of outputs and targets (batch, outputs)."""

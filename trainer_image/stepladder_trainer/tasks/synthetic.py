@@ -33,7 +33,8 @@ def linear_regression(request: Request) -> Task:
     exact = inputs @ weights[:, None] / weights.norm()
     targets = exact + wanted.noise * torch.randn(exact.shape, generator=generator)
     training, validation = (Examples(inputs[half], targets[half]) for half in _halves(wanted.examples))
-    return Task(training, validation, Shape((8,), 1), regression.loss, regression.measure_against(validation.targets))
+    measure = regression.measure_against(validation.targets)
+    return Task(training, validation, Shape((8,), 1), regression.loss, measure, chance=regression.CHANCE)
 
 
 def spiral(request: Request) -> Task:

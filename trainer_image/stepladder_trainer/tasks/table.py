@@ -71,7 +71,8 @@ def _regression(inputs: Sequence[Tensor], columns: Sequence[list[str]], path: Pa
     sets = [Examples(*pair) for pair in zip(inputs, targets, strict=True)]
     rest = sets[2] if len(sets) > 2 else None
     measure = regression.measure_against(targets[1])
-    return Task(sets[0], sets[1], Shape((inputs[0].shape[1],), 1), regression.loss, measure, test=rest)
+    shape = Shape((inputs[0].shape[1],), 1)
+    return Task(sets[0], sets[1], shape, regression.loss, measure, test=rest, chance=regression.CHANCE)
 
 
 def _files(data: str | None, wanted: TableOptions) -> list[Path]:

@@ -79,4 +79,5 @@ def _regression(inputs: Tensor, wanted: Tensor) -> Task:
         Shape((inputs.shape[1],), targets[0].shape[1]),
         regression.loss,
         regression.measure_against(targets[1]),
+        chance=regression.CHANCE,
     )

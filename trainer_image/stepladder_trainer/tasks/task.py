@@ -36,7 +36,8 @@ class Task:
     those means, such as perplexity.
 
     Of a classification `classes` are the names, by target, and a wrong example has an error above 0. `test` is looked
-    at once, at the end.
+    at once, at the end. `chance` is the `error` of the best answer that is always the same, where that does not follow
+    from the classes.
     """
 
     training: Dataset
@@ -47,3 +48,4 @@ class Task:
     test: Dataset | None = None
     classes: tuple[str, ...] = ()
     derived: Derive | None = None
+    chance: float | None = None

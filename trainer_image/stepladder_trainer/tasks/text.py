@@ -64,6 +64,7 @@ def text(request: Request) -> Task:
         measure,
         test=sets[2] if last else None,
         derived=perplexity,
+        chance=1 - int(sets[1].targets.flatten().bincount().max()) / sets[1].targets.numel(),
     )
 
 
