@@ -84,9 +84,10 @@ format: sync ## Format, and mend what the linter can mend
 
 ##@ Generate
 .PHONY: generate
-generate: sync ## Write again what is generated: CRDs, the chart's copy of them, API reference, measured results
+generate: sync ## Write again what is generated: CRDs, the chart's copy of them, references, measured results
 	$(RUN) python -m stepladder.api.crd crds/
 	$(RUN) python -m stepladder.api.reference > docs/api.md
+	$(RUN) python -m stepladder_trainer.hyperparameters.reference > docs/hyperparameters.md
 	PYTHONPATH=tests $(RUN) python -m bench.measured docs/search-results.json docs/algorithms.md
 	rm -rf charts/stepladder/files/crds && mkdir -p charts/stepladder/files && cp -r crds charts/stepladder/files/crds
 

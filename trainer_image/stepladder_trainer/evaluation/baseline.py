@@ -8,8 +8,8 @@ from stepladder_trainer.tasks.task import Task
 
 
 def chance(task: Task) -> float | None:
-    """The `validation_error` of the best answer that is the same for all examples, in a classification the most frequent
-    class. None where neither the task says it nor its data set without being read."""
+    """The `validation_error` of the best answer that is the same for all examples: of a classification, the most
+    frequent class. None where neither the task says it nor its data set without being read."""
     if task.chance is not None:
         return task.chance
     labels = classes_of(task.validation) if task.classes else None

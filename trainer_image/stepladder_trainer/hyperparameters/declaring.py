@@ -20,19 +20,16 @@ def number(
     high: float = math.inf,
 ) -> Any:  # fmt: skip
     """A finite number: at least `low`, above `above`, below `below`, at most `high`."""
+    limits = (("at least", low), ("above", above), ("below", below), ("at most", high))
+    bounds = " and ".join(f"{word} {bound:g}" for word, bound in limits if math.isfinite(bound))
 
     def read(name: str, value: Scalar) -> float:
         found = float(_finite(name, value))
         if not (low <= found <= high and above < found < below):
-            bounds = [
-                f"{word} {bound:g}"
-                for word, bound in (("at least", low), ("above", above), ("below", below), ("at most", high))
-                if math.isfinite(bound)
-            ]
-            raise ConfigurationError(f"parameter {name} must be {' and '.join(bounds)}, not {value!r}")
+            raise ConfigurationError(f"parameter {name} must be {bounds}, not {value!r}")
         return found
 
-    return _declared(default, read, summary)
+    return _declared(default, read, summary, bounds)
 
 
 def whole(default: int | None, summary: str, *, low: int) -> Any:
@@ -44,7 +41,7 @@ def whole(default: int | None, summary: str, *, low: int) -> Any:
             raise ConfigurationError(f"parameter {name} must be a whole number, at least {low}, not {value!r}")
         return int(found)
 
-    return _declared(default, read, summary)
+    return _declared(default, read, summary, f"whole, at least {low}")
 
 
 def one_of(default: str, names: Sequence[str], summary: str, *, known_as: str = "") -> Any:
@@ -55,7 +52,7 @@ def one_of(default: str, names: Sequence[str], summary: str, *, known_as: str = 
             raise ConfigurationError(f"parameter {name} must be one of {', '.join(names)}, not {value!r}")
         return str(value)
 
-    return _declared(default, read, summary, known_as)
+    return _declared(default, read, summary, _listed(names), known_as)
 
 
 def combination(names: Sequence[str], summary: str) -> Any:
@@ -69,7 +66,7 @@ def combination(names: Sequence[str], summary: str) -> Any:
             )
         return str(value)
 
-    return _declared("none", read, summary)
+    return _declared("none", read, summary, "`none`, or some of " + _listed(names) + " joined by +")
 
 
 def seed(summary: str, *, known_as: str) -> Any:
@@ -82,7 +79,7 @@ def seed(summary: str, *, known_as: str) -> Any:
             raise ConfigurationError(f"parameter {name} must be a whole number, at least 0, not {value!r}")
         return int(value)
 
-    return _declared(None, read, summary, known_as)
+    return _declared(None, read, summary, "whole, at least 0", known_as)
 
 
 def text(default: str, summary: str, *, known_as: str = "") -> Any:
@@ -93,7 +90,7 @@ def text(default: str, summary: str, *, known_as: str = "") -> Any:
             raise ConfigurationError(f"parameter {name} must be a text, not {value!r}")
         return value
 
-    return _declared(default, read, summary, known_as)
+    return _declared(default, read, summary, "text", known_as)
 
 
 def switch(summary: str, *, default: bool) -> Any:
@@ -104,7 +101,7 @@ def switch(summary: str, *, default: bool) -> Any:
             raise ConfigurationError(f"parameter {name} must be true or false, not {value!r}")
         return value
 
-    return _declared(default, read, summary)
+    return _declared(default, read, summary, "true or false")
 
 
 def name_of(declared: "Field[Any]") -> str:
@@ -112,8 +109,13 @@ def name_of(declared: "Field[Any]") -> str:
     return str(declared.metadata["known_as"] or declared.name)
 
 
-def _declared(default: Scalar | None, read: Read, summary: str, known_as: str = "") -> Any:
-    return field(default=default, metadata={"read": read, "summary": summary, "known_as": known_as})
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{each}`" for each in names)
+
+
+def _declared(default: Scalar | None, read: Read, summary: str, values: str, known_as: str = "") -> Any:
+    metadata = {"read": read, "summary": summary, "values": values, "known_as": known_as}
+    return field(default=default, metadata=metadata)
 
 
 def _finite(name: str, value: Scalar) -> float:

@@ -12,7 +12,7 @@ RESIDUAL_STARTS = ("zero", "rezero", "plain")
 class ModelHyperparameters:
     """A family of models is indexed by these; each uses those that mean something to it."""
 
-    name: str = text("mlp", "the family; the task's first by default", known_as="model")
+    name: str = text("mlp", "the family, or module:function; by default the task's first", known_as="model")
     width: int = whole(64, "units of a hidden layer, channels of a convolution, size of a token", low=1)
     layers: int = whole(2, "hidden layers, convolutions, blocks of a transformer or of each stage of a resnet", low=0)
     dropout: float = number(0.0, "part of the units that a training step drops", low=0, below=1)
