@@ -29,6 +29,7 @@ class Preset(StrEnum):
 
     ADAM_BY_BUDGET = "AdamByBudget"
     ADAM_8P = "Adam8p"
+    NADAMW = "NAdamW"
     DETECTION_MODELS = "DetectionModels"
 
 

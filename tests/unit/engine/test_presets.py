@@ -105,6 +105,24 @@ def test_our_trainer_knows_every_name_of_adam_by_budget() -> None:
     assert names == {"optimizer", "learning_rate", "beta1", "beta2", "epsilon"}
 
 
+@pytest.mark.parametrize(
+    ("preset", "optimizer", "searched"),
+    [(Preset.ADAM_8P, "adam8p", 8), (Preset.NADAMW, "nadamw", 6)],
+)
+def test_our_trainer_takes_both_ends_of_what_the_presets_of_metz_search(
+    preset: Preset, optimizer: str, searched: int
+) -> None:
+    """Catches a range that begins where the trainer refuses, and eight hyperparameters of which plain Adam ignores four."""
+    found = PRESETS[preset](1)
+    fixed = {p.name: p.value for p in found if p.value is not None}
+    ranges = {p.name: p.float_ for p in found if p.float_}
+    assert len(ranges) == searched
+    for low in (True, False):
+        point = read({**fixed, **{name: r.min if low else r.max for name, r in ranges.items()}}, {})
+        assert point.optimizer.name == optimizer
+    assert problems(expanded(study({"trials": 9, "maxSteps": 9}, parameters=[], presets=[preset]))) == ()
+
+
 def test_a_study_may_hang_its_own_conditions_on_a_presets_parameter() -> None:
     """And compare optimizers: Adam's own hyperparameters then exist beside Adam only."""
     warmup = {"name": "warmup", "int": {"min": 1, "max": 9}, "when": {"parameter": "optimizer", "in": ["adam"]}}

@@ -11,11 +11,12 @@ from math import prod
 from typing import Final
 
 from stepladder.api.study import Parameter, Preset, Role, TuningStudySpec
-from stepladder.engine.presets import adam8p, adam_by_budget, detection_models
+from stepladder.engine.presets import adam8p, adam_by_budget, detection_models, nadamw
 
 PRESETS: Final[Mapping[Preset, Callable[[int], tuple[Parameter, ...]]]] = {
     Preset.ADAM_BY_BUDGET: adam_by_budget.parameters,
     Preset.ADAM_8P: adam8p.parameters,
+    Preset.NADAMW: nadamw.parameters,
     Preset.DETECTION_MODELS: detection_models.parameters,
 }
 
