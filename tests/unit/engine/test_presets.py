@@ -112,7 +112,7 @@ def test_our_trainer_knows_every_name_of_adam_by_budget() -> None:
 def test_our_trainer_takes_both_ends_of_what_the_presets_of_metz_search(
     preset: Preset, optimizer: str, searched: int
 ) -> None:
-    """Catches a range that begins where the trainer refuses, and eight hyperparameters of which plain Adam ignores four."""
+    """Catches a range that begins where the trainer refuses, and hyperparameters that the optimizer ignores."""
     found = PRESETS[preset](1)
     fixed = {p.name: p.value for p in found if p.value is not None}
     ranges = {p.name: p.float_ for p in found if p.float_}
