@@ -120,13 +120,14 @@ def test_what_holds_no_weights_is_refused(tmp_path: Path) -> None:
     torch.save({"epoch": 3}, tmp_path / "empty.pt")
     torch.save(model(), tmp_path / "pickled.pt")
     (tmp_path / "text.pt").write_text("no weights")
+    (tmp_path / "passwd.pt").write_text("root:x:0:0:root:/root:/bin/bash")  # an r fetches what was never put there
     (tmp_path / "none").mkdir()
     with (tmp_path / "damaged.pt").open("wb") as file:
         archive.dump({"identity": {}, "parts": {"model": model().state_dict()}}, file)
         file.write(b"more")
     for name, said in {
         "empty.pt": "holds no weights", "pickled.pt": "save plain tensors", "text.pt": "cannot be read",
-        "none": "no whole checkpoint", "damaged.pt": "is damaged", "missing.pt": "check the path",
+        "passwd.pt": "cannot be read", "none": "no whole checkpoint", "damaged.pt": "is damaged", "missing.pt": "check the path",
     }.items():  # fmt: skip
         with pytest.raises(ConfigurationError, match=said):
             start_from(model(), str(tmp_path / name))

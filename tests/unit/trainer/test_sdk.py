@@ -338,3 +338,16 @@ def test_without_an_operator_it_only_logs(
     assert trial.step == 3
     assert "accuracy 0.5" in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_an_operator_a_known_error_is_a_sentence_and_a_code(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else who mistypes a flag by hand reads a traceback, and a script around it sees 1 for everything."""
+    monkeypatch.delenv("STEPLADDER_TRIAL", raising=False)
+    with pytest.raises(SystemExit) as left, sdk.trial():
+        raise ConfigurationError("lower it")
+    assert left.value.code == 78
+    assert "ConfigurationError: lower it" in caplog.text
+    with pytest.raises(ZeroDivisionError), sdk.trial():
+        _ = 1 / 0

@@ -79,7 +79,7 @@ def _content(location: str) -> Any:
             return archive.load(data)
         except archive.DamagedError:  # or not ours
             content = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
         raise ConfigurationError(
             f"{location} cannot be read as weights ({type(error).__name__}): "
             "save plain tensors, with torch.save(model.state_dict(), path)"
