@@ -1,10 +1,13 @@
 """What a model has to beat: a result is reasonable where it is much better than chance (Deep Learning Tuning Playbook,
 "Choosing the initial configuration")."""
 
+import logging
 from collections.abc import Mapping
 
 from stepladder_trainer.data.sampling import classes_of
 from stepladder_trainer.tasks.task import Task
+
+logger = logging.getLogger(__name__)
 
 
 def chance(task: Task) -> float | None:
@@ -17,11 +20,13 @@ def chance(task: Task) -> float | None:
 
 
 def remark(task: Task, metrics: Mapping[str, float]) -> str | None:
-    """A sentence for a trial that ends no better than chance."""
+    """A sentence for a trial that ends no better than chance, which the log gets too."""
     bar, error = chance(task), metrics["validation_error"]
     if bar is None or error < bar:
         return None
-    return (
+    sentence = (
         f"validation_error {error:.3g} is no better than the {bar:.3g} of always giving the same answer: look at data,"
         " labels and learning rate before searching further"
     )
+    logger.warning("%s", sentence)
+    return sentence
