@@ -250,10 +250,10 @@ def test_loss_is_in_nats_per_token_and_perplexity_its_exponential() -> None:
     ("content", "options", "said"),
     [
         (b"abc" * 9, {}, "has 27 tokens: too few for windows of 64"),
-        (b"\xff\xfe\xfa", {}, "cannot be read as UTF-8"),
+        (b"\xff\xfe\xfa", {}, "is no UTF-8 text"),
         (b"abc" * 99, {"tokens": "letters"}, "must be one of characters, words"),
         (b"abc" * 99, {"context": 0}, "at least 1"),
-        (None, {}, "cannot be read as UTF-8 text"),
+        (None, {}, "cannot be read: No such file"),
     ],
 )
 def test_what_is_wrong_with_a_text_is_said(

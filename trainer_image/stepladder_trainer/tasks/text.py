@@ -116,5 +116,9 @@ def _content(data: str | None) -> str:
         raise ConfigurationError("this task needs --data: a text file")
     try:
         return Path(data).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{data} cannot be read as UTF-8 text ({error}): is --data right?") from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"--data {data} cannot be read: {error.strerror}; is the volume mounted where --data looks for it?"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"--data {data} is no UTF-8 text ({error}): is --data right?") from error
