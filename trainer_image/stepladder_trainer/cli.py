@@ -181,6 +181,10 @@ def _settings(flag: str, pairs: Sequence[str]) -> dict[str, Scalar]:
 
 def _probe(flags: argparse.Namespace, document: TrialDocument) -> probes.Options | None:
     if flags.probe is None:
+        if flags.probe_option or flags.probe_directory:
+            raise ConfigurationError(
+                "--probe-option and --probe-directory are of a --probe: name one, or leave them out"
+            )
         return None if document.probe is None else probes.read(document.probe)
     if not document.standalone:
         raise ConfigurationError("--probe is for use by hand: give the study a round with probe instead")

@@ -38,9 +38,9 @@ def trial(*, target_steps: int = 1000, keep_best: int = KEEP_BEST) -> Iterator[T
 
     Of its checkpoints the `keep_best` best by the study's objective are kept, and the newest two.
 
-    Without an operator it is a stand-in of `target_steps` steps: nothing is served, saved or written, and signals are as
-    ever; this module's errors are logged as one sentence and exit with their code. With one, leaving the block in any
-    other way than by reaching the target exits the process with the reason's code.
+    Without an operator it is a stand-in of `target_steps` steps: nothing is served, saved or written, signals are as
+    ever, and this module's errors are logged as one sentence and exit with their code. With one, leaving the block in
+    any other way than by reaching the target exits the process with the reason's code.
 
     Of the processes that torchrun has started rank 0 alone logs, serves and saves; each has the trial, and all must
     take the same steps.

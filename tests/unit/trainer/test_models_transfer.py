@@ -127,7 +127,8 @@ def test_what_holds_no_weights_is_refused(tmp_path: Path) -> None:
         file.write(b"more")
     for name, said in {
         "empty.pt": "holds no weights", "pickled.pt": "save plain tensors", "text.pt": "cannot be read",
-        "passwd.pt": "cannot be read", "none": "no whole checkpoint", "damaged.pt": "is damaged", "missing.pt": "check the path",
+        "passwd.pt": "cannot be read", "none": "no whole checkpoint", "damaged.pt": "is damaged",
+        "missing.pt": "check the path",
     }.items():  # fmt: skip
         with pytest.raises(ConfigurationError, match=said):
             start_from(model(), str(tmp_path / name))

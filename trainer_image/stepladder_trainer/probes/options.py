@@ -21,7 +21,8 @@ class LearningRateRange:
     ramp: str = "Exponential"
 
     def __post_init__(self) -> None:
-        _require(0 < self.min_learning_rate < self.max_learning_rate, "minLearningRate must be below maxLearningRate")
+        _require(self.min_learning_rate > 0, "minLearningRate must be above 0")
+        _require(self.min_learning_rate < self.max_learning_rate, "minLearningRate must be below maxLearningRate")
         _require(self.ramp in ("Exponential", "Linear"), "ramp must be Exponential or Linear")
 
 

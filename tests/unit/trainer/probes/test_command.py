@@ -135,6 +135,16 @@ def test_by_hand_flags_ask_and_a_directory_gets_the_picture(
     assert "suggests" in caplog.text
 
 
+@pytest.mark.parametrize("flag", ["--probe-option=ramp=Linear", "--probe-directory=/nowhere"])
+def test_what_is_said_of_no_probe_is_refused(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, flag: str
+) -> None:
+    """Who forgets --probe would be given a training."""
+    monkeypatch.delenv(contract.TRIAL, raising=False)
+    assert ended([*BOWL, "--steps=1", flag]) == 78
+    assert "are of a --probe" in caplog.text
+
+
 def test_with_an_operator_flags_do_not_ask_for_a_probe(operator: Operator) -> None:
     """Its trial would be taken for a training, and its steps for results."""
     home = operator()

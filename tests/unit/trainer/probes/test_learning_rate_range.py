@@ -123,7 +123,12 @@ def test_the_first_tenth_and_the_last_five_points_count_for_nothing() -> None:
 
 def test_what_cannot_be_suggested_is_said() -> None:
     rates = tuple(ramp(LearningRateRange(), 100))
-    assert suggest(RangeTest(rates[:12], (1.0,) * 12), 100).flags == ("TooFewPoints",)
+    early = suggest(RangeTest(rates[:12], (1.0,) * 12), 100)
+    assert early.flags == ("TooFewPoints",)
+    assert "lower minLearningRate" in early.summary
+    short = suggest(RangeTest(rates[:3], (1.0,) * 3), 3)  # nothing has left, and no other rate would help
+    assert short.flags == ("TooFewPoints",)
+    assert "3 steps are too few" in short.summary
     rising = suggest(RangeTest(rates, tuple(1.0 + place for place in range(100))), 100)
     assert rising.flags == ("NeverFell",)
     assert not rising.suggestions

@@ -31,6 +31,7 @@ def test_every_probe_has_defaults(kind: str) -> None:
         ({}, "there is no probe None"),
         ({"type": "Throughput", "factors": [2]}, "has no option factors: it knows minBatchSize"),
         ({"type": "LearningRateRange", "minLearningRate": 1, "maxLearningRate": 0.1}, "minLearningRate must be below"),
+        ({"type": "LearningRateRange", "minLearningRate": 0}, "minLearningRate must be above 0"),
         ({"type": "LearningRateRange", "ramp": "Steep"}, "ramp must be Exponential or Linear"),
         ({"type": "LearningRateRange", "minLearningRate": "1e-7x"}, "minLearningRate must hold numbers"),
         ({"type": "Throughput", "minBatchSize": 2.5}, "minBatchSize must hold whole numbers"),

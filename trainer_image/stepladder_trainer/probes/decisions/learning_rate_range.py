@@ -64,10 +64,13 @@ def suggest(test: RangeTest, steps: int) -> Verdict:
     whole = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
     rates, losses = rates[:whole], losses[:whole]
     if len(rates) < FEWEST:
+        took = len(test.losses)
         return Verdict(
             "LearningRateRange",
-            f"the loss left for good after {len(test.losses)} of {steps} steps, too early to suggest anything:"
-            " lower minLearningRate",
+            f"the loss left for good after {took} of {steps} steps, too early to suggest anything:"
+            " lower minLearningRate"
+            if took < steps
+            else f"{steps} steps are too few to suggest anything: take a hundred or more",
             flags=("TooFewPoints",),
         )
     lowest = losses.index(min(losses))
