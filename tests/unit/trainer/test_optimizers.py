@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 from stepladder_trainer import catalog
 from stepladder_trainer.hyperparameters import OptimizerHyperparameters, read
 from stepladder_trainer.optimizers import RULES, build
+from stepladder_trainer.optimizers.adam import Adam
+from stepladder_trainer.optimizers.descent import SGD
 from stepladder_trainer.optimizers.pytorch import quick
 from stepladder_trainer.outcomes import ConfigurationError
 
@@ -299,3 +301,20 @@ def test_nesterov_without_momentum_is_gradient_descent() -> None:
 def test_every_optimizer_of_the_catalog_has_a_rule() -> None:
     assert tuple(RULES) == catalog.OPTIMIZERS
     assert all(read({"optimizer": name}, {}).optimizer.name == name for name in RULES)
+
+
+RULES_TAKE: dict[type[Any], dict[str, float]] = {
+    SGD: {"learning_rate": 0.1},
+    Adam: {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+}
+
+
+@pytest.mark.parametrize(("saved", "resumed"), [(Adam, SGD), (SGD, Adam)])
+def test_the_memory_of_another_optimizer_is_refused(saved: type[Any], resumed: type[Any]) -> None:
+    """Adam's would be dropped in silence, and Adam would end in a KeyError that the operator retries for ever."""
+    weight = torch.ones(2, requires_grad=True)
+    weight.grad = torch.ones(2)
+    first = saved([weight], **RULES_TAKE[saved])
+    first.step()
+    with pytest.raises(ValueError, match=r"the optimizer that was saved kept .*step, this one"):
+        resumed([weight], **RULES_TAKE[resumed]).load_state_dict(first.state_dict())

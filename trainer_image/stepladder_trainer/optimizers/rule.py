@@ -48,6 +48,15 @@ class UpdateRule(QuickStart, Optimizer):
         penalties = {"weight_decay": weight_decay, "decoupled": decoupled, "l1": l1, "l2": l2}
         super().__init__(parameters, {"lr": learning_rate, **penalties, **rule})
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what a rule of this kind has kept. Raises ValueError if it was another one, which would go on with
+        a memory that means something else, or none."""
+        kept = {*self.memory, "step"}
+        for found in state_dict["state"].values():
+            if found and set(found) != kept:
+                raise ValueError(f"the optimizer that was saved kept {_listed(found)}, this one {_listed(kept)}")
+        super().load_state_dict(state_dict)
+
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # no rule here evaluates the loss again
         """Update every parameter that has a gradient."""
@@ -76,6 +85,10 @@ class UpdateRule(QuickStart, Optimizer):
                 alike.setdefault((weight.device, weight.dtype, state["step"]), []).append(weight)
         for (_, _, updates), weights in alike.items():
             yield updates, weights
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _penalised(weights: Tensors, rule: dict[str, Any]) -> Tensors:
