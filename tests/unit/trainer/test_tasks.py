@@ -172,6 +172,7 @@ GOOD = "a,y\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n9,u\n10,v\n"
         (GOOD, {"target": "y", "validation": 1.5}, "a part of the examples"),
         (GOOD, {"target": "y", "separator": "ab"}, "one character"),
         ("a,y\n", {"target": "y"}, "holds no rows"),
+        ("a,y\n1,p\n", {"target": "y"}, "holds one row: a header and a row for each"),
         ("a,a\n1,2\n3,4\n", {"target": "a"}, "two columns of one name"),
         ("a,y\n1,u\n2\n", {"target": "y"}, "line 3: 1 values under 2 names"),
         ("a,y\n1,u\n2,\n3,v\n", {"target": "y"}, "line 3: y is missing"),

@@ -57,7 +57,7 @@ def read_table(path: Path, separator: str) -> Table:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(f"{path} cannot be read as a table ({error}): is --data right?") from error
     if len(rows) < 2 or len(set(names)) < len(names):
-        wrong = "holds no rows" if len(rows) < 2 else "has two columns of one name"
+        wrong = f"holds {'one row' if rows else 'no rows'}" if len(rows) < 2 else "has two columns of one name"
         raise ConfigurationError(f"{path} {wrong}: a header and a row for each example are needed")
     return Table(path, names, rows, lines)
 
