@@ -1,6 +1,7 @@
 """The training loop of our own tasks, written against the SDK like anybody's code."""
 
 import os
+from dataclasses import asdict
 
 import torch
 
@@ -36,6 +37,7 @@ def train(trial: Trial, plan: Plan) -> None:
 
 def _train(trial: Trial, plan: Plan, device: torch.device, group: Group) -> None:
     seeds, point, here = Seeds(trial.seed, plan.point.seeds), plan.point, group.ranks
+    trial.identify(task=plan.task, options=dict(plan.options), hyperparameters=asdict(point))
     task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, point, trial.seed))
     feed = training_feed(
         task.training,

@@ -1,6 +1,5 @@
 """One trial, as its training code sees it: parameters in, steps and reports out, state saved and restored between."""
 
-import json
 import logging
 import math
 import time
@@ -15,6 +14,7 @@ from stepladder_trainer.checkpoints import KEEP_BEST, Checkpoints, Copies, Saver
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.exposition import METRIC_NAME, Board
 from stepladder_trainer.history import History
+from stepladder_trainer.identity import differences
 from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError
 from stepladder_trainer.probes.verdict import Verdict
 from stepladder_trainer.signals import StopRequest
@@ -58,6 +58,7 @@ class Trial:
         self._board = board
         self._request = request
         self._parts: dict[str, Part] = {}
+        self._facts: dict[str, Any] = {}
         self._before_saving: list[Callable[[], None]] = []
         self._checkpoints = Checkpoints(document.checkpoint_directory) if document.checkpoint_directory else None
         self._copies = Copies()
@@ -158,9 +159,9 @@ class Trial:
             return 0
         step, content = found
         path = self._checkpoints.path(step)
-        if content["identity"] != self.document.identity:
+        if content["identity"] != self._identity:
             raise ConfigurationError(
-                f"{path} belongs to another trial ({json.dumps(content['identity'])}): "
+                f"{path} belongs to another trial, with {', '.join(differences(content['identity'], self._identity))}: "
                 "remove it or give the study another name"
             )
         try:
@@ -187,6 +188,15 @@ class Trial:
         Raises StorageError if an earlier checkpoint could not be written.
         """
         self._save(step, pinned=True)
+
+    def identify(self, **facts: Any) -> None:
+        """Tell what else, besides the study's parameters, makes this trial what it is, as plain values: flags, say. A
+        checkpoint in which they differ is another trial's."""
+        self._facts |= facts
+
+    @property
+    def _identity(self) -> dict[str, object]:
+        return self.document.identity | self._facts
 
     def before_saving(self, check: Callable[[], None]) -> None:
         """Have `check` called before anything is saved. What it raises ends the trial, and nothing of it is saved."""
@@ -254,7 +264,7 @@ class Trial:
         ranking = [evaluated for evaluated, _ in self.history.ranking(objective)] if objective else []
         self._saver.wait_for_room(ranking[: self.keep_best])
         content = {
-            "identity": self.document.identity,
+            "identity": self._identity,
             "parts": self._copies.of({name: part.state_dict() for name, part in self._parts.items()}),
             "random": randomness.global_states(),
             "evaluations": [(item.step, dict(item.metrics)) for item in self.history.evaluations],

@@ -42,6 +42,7 @@ def train_to(
     *,
     task: str = "digits",
     parameters: Mapping[str, Scalar],
+    defaults: Mapping[str, Scalar] | None = None,
     seed: int = 7,
     horizon: int = HORIZON,
     every: int = 4,
@@ -61,7 +62,7 @@ def train_to(
     if directory:
         Checkpoints(directory).prepare()
     trial = Trial(document, Board(), StopRequest())
-    train(trial, Plan(task, read(parameters, {}), every, **flags))
+    train(trial, Plan(task, read(parameters, defaults or {}), every, **flags))
     return trial
 
 
