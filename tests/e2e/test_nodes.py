@@ -3,7 +3,7 @@
 from typing import Any
 
 from e2e.faults import sigkill
-from e2e.manifests import IMAGE, SMALL_STUDY_STEPS, small_study
+from e2e.manifests import IMAGE, small_study
 from e2e.observe import apply, get, live_pods, outcome, wait_until
 
 RANK = "tuning.stepladder.dev/rank"
@@ -82,11 +82,12 @@ def test_a_rank_that_is_killed_takes_the_other_with_it_and_both_come_again(opera
 
 
 def test_the_digits_on_two_nodes(operator: str, namespace: str) -> None:
-    """Our own trainer: 13 segments of two pods each, resumed from rank 0's checkpoints."""
-    manifest = small_study("digits")
+    """Our own trainer: four segments of two pods each, the last resumed from rank 0's checkpoint."""
+    pruner = {"algorithm": "SuccessiveHalving", "minSteps": 30, "reductionFactor": 3}
+    manifest = small_study("digits", rounds=[{"name": "explore", "trials": 3, "maxSteps": 90, "pruner": pruner}])
     manifest["spec"]["trainer"]["nodes"] = 2
     apply(manifest, namespace)
     ended = outcome("digits", namespace, seconds=900)
     assert ended.succeeded
-    assert ended.trained_steps == SMALL_STUDY_STEPS
-    assert {a["reason"] for a in ended.attempts} == {"Completed"}
+    assert ended.trained_steps == 3 * 30 + 60
+    assert [a["reason"] for a in ended.attempts] == ["Completed"] * 4

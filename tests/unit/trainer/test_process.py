@@ -151,7 +151,8 @@ def test_start_up_imports_neither_the_compiler_nor_scikit_learn(home: Home) -> N
     script = (
         "import sys; from stepladder_trainer.cli import main\n"
         "main(['--task=digits'])\n"
-        "print([name for name in ('torch._dynamo', 'sklearn', 'scipy', 'pandas', 'PIL', 'torchvision') if name in sys.modules])"
+        "heavy = ('torch._dynamo', 'sklearn', 'scipy', 'pandas', 'PIL', 'torchvision')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     environment = {**os.environ, **home.environment(targetSteps=2)}
     done = subprocess.run(
