@@ -12,7 +12,8 @@ from stepladder_trainer.outcomes import InfeasibleError
 from stepladder_trainer.stability import Clipping
 from stepladder_trainer.trial import LOWER, Trial
 
-FETCH_EVERY = {"cuda": 10}  # steps: how often a device that works on its own is waited for, to see what it computed
+LOOK_EVERY = 10  # steps: a GPU is waited for at each look, and logging takes longer than a small update
+IMMEDIATE = frozenset({"cpu"})  # devices that have computed what they were asked to, so that it can be checked at once
 REMEMBERED = 0.95  # of what a rate knew before each step: about the last 20 steps count
 AGGRESSIVE = 0.5  # the part of updates above which clipping is no remedy
 JUDGED_AFTER = 100  # updates
@@ -37,6 +38,11 @@ class Rates:
         self._waited = self._waited * REMEMBERED + waited
 
     @property
+    def known(self) -> bool:
+        """Whether a step has been taken."""
+        return self._seconds > 0
+
+    @property
     def examples_per_second(self) -> float:
         """Through the whole step, evaluations and checkpoints apart."""
         return self._examples / self._seconds
@@ -55,16 +61,17 @@ class Rates:
 class Measurement:
     """Of one process's training: `begin`, `loaded`, `gradient`, `end` at every step, in this order.
 
-    On a CPU a loss that is not finite ends the trial before the update. On a GPU it does so within `FETCH_EVERY` steps,
-    and always before an evaluation or a checkpoint.
+    What is seen is logged every `LOOK_EVERY` steps, and before every evaluation and checkpoint. On a CPU a loss that is
+    not finite ends the trial before the update; on a GPU at the next look.
     """
 
     def __init__(self, trial: Trial, learner: Learner, *, batch_size: int, count_flops: bool = False) -> None:
         self._trial = trial
         self._learner = learner
-        self._fetch_every = FETCH_EVERY.get(learner.device.type, 1)
+        self._immediate = learner.device.type in IMMEDIATE
         self._rates = Rates(batch_size)
         self._pending: list[tuple[int, Update]] = []
+        self._learning_rates: dict[int, float] = {}
         self._warned = False
         self._began = self._loaded = 0.0
         self._flops = FlopCount(learner.device) if count_flops else None
@@ -81,44 +88,47 @@ class Measurement:
             self._flops.start()
 
     def gradient(self, step: int, update: Update) -> None:
-        """The gradient is there, or about to be. Raises InfeasibleError if it, or one before it, is not finite."""
+        """The gradient is there, or about to be. Raises InfeasibleError if it is known not to be finite."""
         if self._flops is not None:
             self._flops.stop()
         self._pending.append((step, update))
-        if len(self._pending) >= self._fetch_every:
+        if self._immediate and not (math.isfinite(update.loss) and math.isfinite(update.gradient_norm)):
             self.flush()
 
     def end(self, step: int, learning_rate: float) -> None:
-        """The weights have moved."""
+        """The weights have moved. Raises InfeasibleError if a gradient since the last look is not finite."""
         self._rates.add(time.perf_counter() - self._began, self._loaded - self._began)
-        self._trial.log(
-            step,
-            learning_rate=learning_rate,
-            examples_per_second=self._rates.examples_per_second,
-            data_wait_fraction=self._rates.data_wait_fraction,
-        )
-        if self._flops is not None:
-            self._trial.log(step, **self._flops.numbers(self._rates.steps_per_second))
+        self._learning_rates[step] = learning_rate
+        if len(self._pending) >= LOOK_EVERY:
+            self.flush()
 
     def flush(self) -> None:
         """Wait for what is being computed, and log it. Raises InfeasibleError."""
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        scalars = [scalar for _, update in pending for scalar in (update.loss_on_device, update.norm_on_device)]
-        if self._fetch_every == 1:
-            values = [scalar.item() for scalar in scalars]
-        else:  # one wait for all
-            values = torch.stack([scalar.float() for scalar in scalars]).tolist()
+        rates, self._learning_rates = self._learning_rates, {}
+        scalars = [scalar.float() for _, update in pending for scalar in (update.loss_on_device, update.norm_on_device)]
+        values = torch.stack(scalars).tolist()  # one wait for all
         for (step, _), loss, norm in zip(pending, values[::2], values[1::2], strict=True):
             if math.isfinite(loss) and not math.isfinite(norm):
                 raise InfeasibleError(f"the norm of the gradient became {norm} at step {step}: {LOWER}")
-            self._trial.log(step, training_loss=loss, gradient_norm=norm)
-        last = pending[-1][0]
+            moved = {"learning_rate": rates[step]} if step in rates else {}
+            self._trial.log(step, training_loss=loss, gradient_norm=norm, **moved)
+        self._log_rates(pending[-1][0])
+
+    def _log_rates(self, step: int) -> None:
+        numbers = {}
+        if self._rates.known:
+            numbers["examples_per_second"] = self._rates.examples_per_second
+            numbers["data_wait_fraction"] = self._rates.data_wait_fraction
+            if self._flops is not None:
+                numbers |= self._flops.numbers(self._rates.steps_per_second)
         if self._learner.clipping is not None:
-            self._trial.log(last, clip_fraction=self._judged(self._learner.clipping))
+            numbers["clip_fraction"] = self._judged(self._learner.clipping)
         if self._learner.device.type == "cuda":
-            self._trial.log(last, gpu_memory_bytes=torch.cuda.max_memory_allocated(self._learner.device))
+            numbers["gpu_memory_bytes"] = torch.cuda.max_memory_allocated(self._learner.device)
+        self._trial.log(step, **numbers)
 
     def _judged(self, clipping: Clipping) -> float:
         fraction = clipping.fraction.item()

@@ -1,6 +1,7 @@
 """`make bench-trainer`: our trainer beside a bare PyTorch loop, and its start, into .bench/trainer.json."""
 
 import argparse
+import gc
 import json
 import os
 import statistics
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="models that a GPU has work with")
     flags = parser.parse_args()
     torch.set_num_threads(1)
+    gc.freeze()  # as the command line does
     results: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Both loops in one process and one thread, fifty steps each in turn: the machine's other work meets both alike."""
+"""Both loops in one process and one thread, ten steps each in turn: the machine's other work meets both alike."""
 
 import statistics
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from bench.trainer.cases import Case
 from bench.trainer.loops import bare, now, ours
 from stepladder_trainer.acceleration import Acceleration
 
-TURN = 50  # steps
+TURN = 10  # steps
 
 
 @dataclass

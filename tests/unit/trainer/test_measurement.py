@@ -50,22 +50,26 @@ def test_rates_are_those_of_the_time_that_steps_took_and_settle_at_a_new_pace() 
     assert rates.data_wait_fraction == pytest.approx(1, rel=0.01)
 
 
-def test_a_gpu_is_asked_at_every_tenth_step_and_when_something_depends_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_are_looked_at_every_tenth_step_and_when_something_depends_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Asking means to wait until it has caught up."""
-    monkeypatch.setitem(measurement.FETCH_EVERY, "cpu", 3)
+    monkeypatch.setattr(measurement, "LOOK_EVERY", 3)
     board = Board()
     measuring = measured(board)
     seen = []
     for step in range(1, 8):
         measuring.gradient(step, update(loss=step))
+        measuring.end(step, learning_rate=0.1 * step)
         seen.append(board.numbers.get("training_loss", 0))
     assert seen == [0, 0, 3, 3, 3, 6, 6]
     measuring.flush()
     assert board.numbers["training_loss"] == 7
+    assert board.numbers["learning_rate"] == pytest.approx(0.7)
 
 
 def test_the_step_at_which_it_diverged_is_named_though_it_be_known_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(measurement.FETCH_EVERY, "cpu", 10)
+    monkeypatch.setattr(measurement, "IMMEDIATE", frozenset())
     measuring = measured(Board())
     for step, loss in enumerate([1.0, float("nan"), 1.0], start=1):
         measuring.gradient(step, update(loss))
@@ -83,7 +87,8 @@ def test_nothing_diverged_is_saved_though_a_gpu_be_asked_seldom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A checkpoint at every step, and losses that are looked at only when it is written."""
-    monkeypatch.setitem(measurement.FETCH_EVERY, "cpu", 1000)
+    monkeypatch.setattr(measurement, "LOOK_EVERY", 1000)
+    monkeypatch.setattr(measurement, "IMMEDIATE", frozenset())
     with pytest.raises(InfeasibleError):
         train_to(
             100,
@@ -100,7 +105,7 @@ def test_nothing_diverged_is_saved_though_a_gpu_be_asked_seldom(
 def test_asking_seldom_changes_nothing_that_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     histories = []
     for every in (1, 10):
-        monkeypatch.setitem(measurement.FETCH_EVERY, "cpu", every)
+        monkeypatch.setattr(measurement, "LOOK_EVERY", every)
         histories.append(train_to(12, parameters={"width": 4, "gradient_clip_percentile": 50}).history.evaluations)
     assert histories[0] == histories[1]
 
@@ -113,6 +118,7 @@ def test_too_much_clipping_is_said_once(caplog: pytest.LogCaptureFixture) -> Non
         for step in range(1, 130):
             clipping.clip([torch.ones(1)], torch.tensor(2.0 if step % 3 else 0.5))
             measuring.gradient(step, update(loss=1.0))
+            measuring.end(step, learning_rate=0.1)
     assert board.numbers["clip_fraction"] == pytest.approx(2 / 3, abs=0.01)
     assert len(caplog.records) == 1
     assert "67 % of the updates are clipped" in caplog.text
