@@ -108,6 +108,7 @@ def test_a_damaged_checkpoint_is_not_one_of_the_two_that_are_kept(checkpoints: C
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 @given(position=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), cut=st.booleans())
+@pytest.mark.long
 def test_no_flipped_bit_and_no_missing_byte_goes_unnoticed(
     checkpoints: Checkpoints, position: float, flip: int, *, cut: bool
 ) -> None:

@@ -1,5 +1,6 @@
 """Which checkpoints stay: the newest two, and the best by all that is known at the end."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ def test_before_anything_is_evaluated_the_newest_two_are_kept() -> None:
 
 
 @given(run=runs, keep_best=st.integers(1, 5), minimize=st.booleans())
+@pytest.mark.long
 def test_dropping_on_the_way_loses_none_that_would_be_chosen_at_the_end(
     run: list[tuple[bool, float | None]], keep_best: int, *, minimize: bool
 ) -> None:

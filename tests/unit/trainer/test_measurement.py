@@ -133,6 +133,7 @@ def indeterminate() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("indeterminate")
+@pytest.mark.long
 def test_an_operation_without_a_deterministic_form_is_named() -> None:
     with (
         pytest.raises(ConfigurationError, match="put_ has no deterministic form"),

@@ -46,6 +46,7 @@ def test_a_language_model_learns_what_its_context_decides(text: Path, model: str
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("model", ["transformer", "rnn"])
+@pytest.mark.long
 def test_a_language_model_cut_anywhere_and_resumed_equals_one_in_one_go(
     text: Path, tmp_path: Path, model: str, tied: bool
 ) -> None:

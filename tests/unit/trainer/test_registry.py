@@ -25,6 +25,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("example")
+@pytest.mark.long
 def test_the_example_is_trained_like_any_task(operator: Callable[..., Home]) -> None:
     """It documents how a task is written, its own hyperparameter included."""
     home = operator(targetSteps=300, horizonSteps=300, parameters={"label_noise": 0.01, "learning_rate": 0.01})

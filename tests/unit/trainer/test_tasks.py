@@ -55,6 +55,7 @@ def test_settings_that_a_task_does_not_have_are_refused() -> None:
     assert len(load("spiral", noise=0, examples=10).training) == 10
 
 
+@pytest.mark.long
 def test_the_quartic_is_unstable_above_a_fifth_and_a_warmup_or_clipping_repairs_it() -> None:
     """The answer that the probe of instability must find. x <- x (1 - 10 rate x^2), from 1."""
     task = load("quartic")

@@ -237,6 +237,7 @@ def test_a_run_on_growing_data_cut_anywhere_equals_one_in_one_go(tmp_path: Path)
     ],
 )
 @pytest.mark.parametrize("normalisation", ["none", "ghost"])
+@pytest.mark.long
 def test_clipped_and_averaged_training_cut_anywhere_equals_training_in_one_go(
     tmp_path: Path, stability: Mapping[str, Scalar], normalisation: str
 ) -> None:
@@ -268,6 +269,7 @@ def test_what_is_reported_of_averaged_weights_is_what_the_checkpoint_holds(tmp_p
     assert errors[0] != pytest.approx(errors[1], rel=1e-3)
 
 
+@pytest.mark.long
 def test_clipping_keeps_an_unstable_rate_in_the_bowl() -> None:
     """Above the bowl's stable rate training flies apart; clipped, no step is longer than rate times limit."""
     settings: dict[str, Scalar] = {"model": "point", "optimizer": "sgd", "learning_rate": 0.21, "batch_size": 1024}
@@ -323,6 +325,7 @@ def test_evaluations_happen_at_rungs_at_each_multiple_and_at_the_target() -> Non
         ("quadratic", {"learning_rate": 0.15, "model": "point", "optimizer": "sgd"}, 0.01),
     ],
 )
+@pytest.mark.long
 def test_a_task_can_be_learned(task: str, parameters: dict[str, Scalar], bound: float) -> None:
     trial = train_to(300, task=task, parameters=parameters, horizon=300, every=300)
     error = trial.history.value("validation_error", 300)
@@ -336,6 +339,7 @@ def test_a_bad_learning_rate_stays_poor_so_that_there_is_something_to_search() -
         assert (trial.history.value("validation_error", 100) or 0) > 0.3
 
 
+@pytest.mark.long
 def test_the_bowl_is_unstable_above_twice_over_its_largest_curvature() -> None:
     """Curvature 10: gradient descent shrinks below a rate of 0.2 and grows above it, until it is no number."""
     settings: dict[str, Scalar] = {"model": "point", "optimizer": "sgd", "batch_size": 1024}
