@@ -38,6 +38,15 @@ class Adam(UpdateRule):
         )  # fmt: skip
 
 
+def moments(memory: dict[str, Tensors], gradients: Tensors, rule: dict[str, Any]) -> tuple[Tensors, Tensors]:
+    """Running means of the gradients and of their squares, moved in place."""
+    first, second = memory["first"], memory["second"]
+    _foreach_lerp_(first, gradients, 1 - rule["beta1"])
+    _foreach_mul_(second, rule["beta2"])
+    _foreach_addcmul_(second, gradients, gradients, 1 - rule["beta2"])
+    return first, second
+
+
 class NAdam(UpdateRule):
     """Adam with beta1 * m + (1 - beta1) * g in the place of m."""
 
@@ -47,10 +56,7 @@ class NAdam(UpdateRule):
         self, weights: Tensors, gradients: Tensors, memory: dict[str, Tensors], updates: int, rule: dict[str, Any]
     ) -> None:
         """Along the first moment as it will be after one more such gradient."""
-        first, second = memory["first"], memory["second"]
-        _foreach_lerp_(first, gradients, 1 - rule["beta1"])
-        _foreach_mul_(second, rule["beta2"])
-        _foreach_addcmul_(second, gradients, gradients, 1 - rule["beta2"])
+        first, second = moments(memory, gradients, rule)
         roots = _foreach_sqrt(second)
         _foreach_add_(roots, rule["epsilon"])
         correction = (1 - rule["beta2"] ** updates) ** 0.5 / (1 - rule["beta1"] ** updates)

@@ -6,13 +6,11 @@ from typing import Any, ClassVar
 from torch import (
     _foreach_add_,
     _foreach_addcdiv_,
-    _foreach_addcmul_,
     _foreach_div,
-    _foreach_lerp_,
-    _foreach_mul_,
     _foreach_sqrt_,
 )
 
+from stepladder_trainer.optimizers.adam import moments
 from stepladder_trainer.optimizers.rule import Tensors, UpdateRule
 
 STEPS = 10_000
@@ -32,10 +30,7 @@ class Adam8p(UpdateRule):
         self, weights: Tensors, gradients: Tensors, memory: dict[str, Tensors], updates: int, rule: dict[str, Any]
     ) -> None:
         """Along the corrected first moment, at a rate that decays by itself."""
-        first, second = memory["first"], memory["second"]
-        _foreach_lerp_(first, gradients, 1 - rule["beta1"])
-        _foreach_mul_(second, rule["beta2"])
-        _foreach_addcmul_(second, gradients, gradients, 1 - rule["beta2"])
+        first, second = moments(memory, gradients, rule)
         roots = _foreach_div(second, 1 - rule["beta2"] ** updates)
         _foreach_add_(roots, 1e-10)
         _foreach_sqrt_(roots)

@@ -29,9 +29,7 @@ class Momentum(UpdateRule):
         self, weights: Tensors, gradients: Tensors, memory: dict[str, Tensors], updates: int, rule: dict[str, Any]
     ) -> None:
         """Along the velocity."""
-        velocity = memory["velocity"]
-        _foreach_mul_(velocity, rule["momentum"])
-        _foreach_add_(velocity, gradients)
+        velocity = _followed(memory["velocity"], gradients, rule["momentum"])
         _foreach_add_(weights, velocity, alpha=-rule["lr"])
 
 
@@ -44,7 +42,12 @@ class Nesterov(UpdateRule):
         self, weights: Tensors, gradients: Tensors, memory: dict[str, Tensors], updates: int, rule: dict[str, Any]
     ) -> None:
         """Along the velocity as it will be after one more such gradient."""
-        velocity = memory["velocity"]
-        _foreach_mul_(velocity, rule["momentum"])
-        _foreach_add_(velocity, gradients)
+        velocity = _followed(memory["velocity"], gradients, rule["momentum"])
         _foreach_add_(weights, _foreach_add(gradients, velocity, alpha=rule["momentum"]), alpha=-rule["lr"])
+
+
+def _followed(velocity: Tensors, gradients: Tensors, momentum: float) -> Tensors:
+    """v = momentum * v + g, in place."""
+    _foreach_mul_(velocity, momentum)
+    _foreach_add_(velocity, gradients)
+    return velocity
