@@ -1,6 +1,5 @@
 """Trials on several nodes: one group of pods, made whole or not at all, that ends with one cause."""
 
-import asyncio
 import dataclasses
 import hashlib
 import json
@@ -12,15 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control import samples
-from control.kubelet import Ending
-from control.lab import NS, RUNNING, Lab, play
 from control.samples import NOW, ended, pod_view, situation, trial_spec
-from control.test_faults import quota
 from control.test_pod_builder import carrier, environment
-from control.world import Report, study
-from control.world import play as play_study
+from control.world import study
 from stepladder.api import names
-from stepladder.api.conditions import ConditionType
 from stepladder.api.trial import Desired, EndReason, Observation, Outcome, TrialStatus
 from stepladder.control.clock import to_wire
 from stepladder.control.group_end import MemberEnd, joined
@@ -29,8 +23,7 @@ from stepladder.control.pod_group import FAREWELL_SECONDS, PodView, Stage
 from stepladder.control.pod_view import pod_view as view_of
 from stepladder.control.segment_end import SegmentEnd
 from stepladder.control.segments import Admission, decide
-from stepladder.control.store import PODS, QUOTAS, STUDIES, TRIALS, Forbidden, NotFound, Object, QuotaExceeded
-from stepladder.local.store import MemoryStore
+from stepladder.control.store import Object
 
 TEMPLATE = {"spec": {"containers": [{"name": "trainer", "image": "trainer"}]}}
 GATE = {"name": names.RENDEZVOUS_GATE}
@@ -303,232 +296,3 @@ def _fate(data: st.DataObject, pod: PodView, *, told: bool) -> list[PodView]:
         ending = over(pod.rank, data.draw(st.sampled_from(EndReason)), pod.attempt)
         return [dataclasses.replace(ending, interrupted=told)]
     return [] if fate == "vanishes" else [pod]
-
-
-# --- made whole or not at all -----------------------------------------------------------------------------------------
-
-
-def trainer(count: int, gpus: int = 1) -> dict[str, Any]:
-    resources = {"limits": {names.GPU_RESOURCE: gpus}}
-    return {"template": {"spec": {"containers": [{"name": "trainer", "image": "i", "resources": resources}]}}} | {
-        "nodes": count
-    }
-
-
-async def settle(lab: Lab, name: str) -> None:
-    """Give a pod its node, without starting it."""
-    await lab.store.bind_pod(NS, name, "node")
-    await asyncio.sleep(1)
-
-
-def test_quota_is_reckoned_for_all_pods_before_the_first() -> None:
-    """Catches a rank 0 that holds its GPU while there is none for rank 1."""
-
-    async def script(lab: Lab) -> None:
-        await lab.quota(3)
-        await lab.trial("a", trainer=trainer(2))
-        await asyncio.sleep(1)
-        assert await lab.pods() == ["a-1", "a-1-r1"]
-        await settle(lab, "a-1")
-        await lab.trial("b", trainer=trainer(2))
-        await asyncio.sleep(5)
-        assert await lab.pods() == ["a-1", "a-1-r1"]
-        assert "this trial needs 2" in (await lab.condition(ConditionType.QUOTA_EXCEEDED, "b"))[1]
-        await lab.store.patch(QUOTAS, NS, "gpus", {"spec": {"hard": {names.GPU_QUOTA_RESOURCE: "4"}}})
-        await lab.pod_is(RUNNING, "a-1")
-        await settle(lab, "a-1-r1")
-        assert await lab.pods() == ["a-1", "a-1-r1", "b-1", "b-1-r1"]
-
-    play(script)
-
-
-def test_a_quota_too_small_for_the_group_says_so() -> None:
-    async def script(lab: Lab) -> None:
-        await lab.quota(3)
-        await lab.trial(trainer=trainer(2, gpus=2))
-        await asyncio.sleep(1)
-        assert "allows 3 GPUs and one trial needs 4" in (await lab.condition(ConditionType.QUOTA_EXCEEDED))[1]
-        assert await lab.pods() == []
-
-    play(script)
-
-
-@pytest.mark.parametrize("error", [QuotaExceeded("exceeded quota: cpus"), Forbidden("violates PodSecurity")])
-def test_a_pod_that_is_refused_takes_the_others_with_it(error: Exception) -> None:
-    """Rank 0 is the last to be made: catches pods that wait for a sibling that may never come."""
-
-    async def script(lab: Lab) -> None:
-        lab.seen.refused, lab.seen.refusal = "mine-1-r1", lambda: error
-        await lab.trial(trainer=trainer(3))
-        await lab.trial("other", trainer=trainer(3))
-        await asyncio.sleep(20)
-        # What is made and taken back is news to all that wait: catches two that wake each other for ever.
-        assert lab.writes["create pods mine-1-r2"] == 1
-        assert await lab.pods() == ["other-1", "other-1-r1", "other-1-r2"]
-        assert (await lab.status()).get("attemptCount", 0) == 0
-        lab.seen.refusal = None
-        for name in await lab.pods():
-            await settle(lab, name)
-        await asyncio.sleep(31)
-        assert (await lab.pods())[:3] == ["mine-1", "mine-1-r1", "mine-1-r2"]
-
-    play(script)
-
-
-def test_groups_look_for_their_nodes_one_after_another() -> None:
-    """Four groups of two on four GPUs: catches four that hold one each and wait for ever for the second."""
-
-    async def script(lab: Lab) -> None:
-        for name in "abcd":
-            await lab.trial(name, trainer=trainer(2))
-        await asyncio.sleep(5)
-        [first] = {name[0] for name in await lab.pods()}
-        for name in ("-1", "-1-r1"):
-            await settle(lab, first + name)
-            await lab.pod_is(RUNNING, first + name)
-            await asyncio.sleep(1)
-        started = {name[0] for name in await lab.pods()}
-        assert len(started) == 2
-        [second] = started - {first}
-        for other in set("abcd") - started:
-            assert lab.writes[f"status trials {other}"] == 0, "a short wait is not worth a write"
-        unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no GPU"}
-        await lab.pod_is({"phase": "Pending", "conditions": [unschedulable]}, f"{second}-1")
-        await lab.store.patch(TRIALS, NS, first, {"metadata": {"labels": {"wake": "all"}}})
-        await asyncio.sleep(90)
-        assert {name[0] for name in await lab.pods()} == started
-        for other in set("abcd") - started:
-            message = (await lab.condition(ConditionType.PROGRESSING, other))[1]
-            assert message == f"waits until all pods of trial {second} have nodes: Unschedulable: no GPU"
-        assert (await lab.events())["NodesAwaited"] == 2
-
-    play(script)
-
-
-def test_a_trial_on_one_node_waits_for_no_group() -> None:
-    async def script(lab: Lab) -> None:
-        await lab.trial("group", trainer=trainer(2))
-        await asyncio.sleep(1)
-        await lab.trial("single")
-        await asyncio.sleep(1)
-        assert "single-1" in await lab.pods()
-
-    play(script)
-
-
-def test_rank_0s_address_lets_the_others_start_and_its_words_count() -> None:
-    async def script(lab: Lab) -> None:
-        await lab.trial(trainer=trainer(2))
-        await asyncio.sleep(1)
-        await settle(lab, "mine-1")
-        await lab.pod_is(RUNNING, "mine-1")
-        await asyncio.sleep(1)
-        assert (await lab.status())["pod"] == "mine-1", "it holds GPUs, and takes its place"
-        pod = await lab.store.get(PODS, NS, "mine-1-r1")
-        assert not pod["spec"].get("schedulingGates")
-        assert pod["metadata"]["annotations"][names.MASTER_ADDRESS_ANNOTATION] == "10.0.0.1"
-        assert pod["metadata"]["annotations"][names.MASTER_PORT_ANNOTATION] == "29500"
-        await settle(lab, "mine-1-r1")
-        await lab.pod_is(RUNNING, "mine-1-r1")
-        await asyncio.sleep(1)
-        assert (await lab.condition(ConditionType.PROGRESSING))[1].endswith("on 2 nodes")
-        await lab.pod_is(ended(0, {"step": 30, "value": 0.5}), "mine-1")
-        await asyncio.sleep(1)
-        assert "outcome" not in await lab.status()
-        await lab.pod_is(ended(0), "mine-1-r1")
-        await asyncio.sleep(1)
-        assert (await lab.status())["outcome"] == "Completed"
-        assert await lab.pods() == []
-
-    play(script)
-
-
-# --- whole studies ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def undisturbed() -> Report:
-    return play_study(nodes(1))
-
-
-class Once:
-    """Ends the first pod of one rank of one trial in a given way."""
-
-    def __init__(self, number: int, rank: int, ending: Ending, times: int = 1) -> None:
-        self._who, self._ending, self._left = (number, rank), ending, times
-
-    def __call__(self, document: dict[str, Any]) -> Ending | None:
-        if (document["number"], document["rank"]) != self._who or not self._left:
-            return None
-        self._left -= 1
-        return self._ending
-
-
-CRASHES = Ending(exit_code=1, steps=4)
-STOPS = Ending(exit_code=75, steps=4, saves=True)
-VANISHES = Ending(exit_code=137, steps=4, vanishes=True)
-
-
-@pytest.mark.parametrize(
-    ("count", "rank", "ending"),
-    [
-        (2, 1, CRASHES),
-        (2, 0, VANISHES),
-        (3, 2, STOPS),
-        *(pytest.param(*at, marks=pytest.mark.long) for at in [(2, 0, CRASHES), (2, 1, VANISHES), (2, 0, STOPS)]),
-    ],
-)
-def test_whoever_fails_the_group_goes_on_together(undisturbed: Report, count: int, rank: int, ending: Ending) -> None:
-    report = play_study(nodes(count), script=Once(3, rank, ending))
-    assert report.outcome | {"trained steps": 0} == undisturbed.outcome | {"trained steps": 0}
-    assert (report.trials_seen_twice, report.live_pods, report.most_at_once) == ([], 0, 1)
-    assert undisturbed.trained_steps <= report.trained_steps <= undisturbed.trained_steps + 4
-
-
-@pytest.mark.parametrize(("code", "outcome"), [(65, "Infeasible"), (71, "Failed")])
-def test_an_end_that_a_retry_cannot_mend_is_final_in_any_rank(code: int, outcome: str) -> None:
-    report = play_study(nodes(2), script=Once(7, 1, Ending(exit_code=code, steps=5), times=99))
-    assert report.trials["study-7"]["outcome"] == outcome
-    assert report.phase == "Succeeded"
-
-
-@pytest.mark.long
-def test_retries_run_out_and_the_study_goes_on() -> None:
-    report = play_study(nodes(2), script=Once(3, 1, Ending(exit_code=1), times=99))
-    assert report.trials["study-3"]["outcome"] == "Failed"
-    assert (report.phase, report.status["trials"]["failed"]) == ("Succeeded", 1)
-
-
-def test_quota_holds_whole_groups() -> None:
-    """Five GPUs, two for each trial: two trials at once, and never more."""
-    report = play_study(nodes(2, gpus=1, parallelism=8), extra=((QUOTAS, quota(5)),))
-    assert (report.phase, report.most_at_once, report.trained_steps) == ("Succeeded", 2, 210)
-    assert report.status["trials"]["failed"] == 0
-
-
-def test_a_pod_of_the_group_deleted_by_someone_is_a_disruption_of_all(undisturbed: Report) -> None:
-    async def meddle(store: MemoryStore) -> None:
-        while True:
-            await asyncio.sleep(0.3)
-            try:
-                pod = await store.get(PODS, NS, "study-4-1-r1")
-            except NotFound:
-                continue
-            if pod["status"].get("phase") == "Running":
-                await store.delete(PODS, NS, "study-4-1-r1")
-                return
-
-    report = play_study(nodes(2), meddle=meddle)
-    assert report.outcome == undisturbed.outcome
-    assert report.trials_seen_twice == []
-
-
-def test_a_suspended_group_is_saved_and_goes_on(undisturbed: Report) -> None:
-    async def meddle(store: MemoryStore) -> None:
-        await asyncio.sleep(3)
-        await store.patch(STUDIES, NS, "study", {"spec": {"suspend": True}})
-        await asyncio.sleep(60)
-        assert all(p["status"]["phase"] in ("Succeeded", "Failed") for p in (await store.list(PODS, NS)).items)
-        await store.patch(STUDIES, NS, "study", {"spec": {"suspend": False}})
-
-    assert play_study(nodes(2), meddle=meddle).outcome == undisturbed.outcome
