@@ -56,7 +56,7 @@ class Cluster:
         for trial in study.trials:
             self.put(trial)
         record = Suggestions(NoRecord(), None, lambda _: None)
-        self.reconciler = StudyReconciler(self.cache, self, Specs(), record, self, self, self)  # type: ignore[arg-type]
+        self.reconciler = StudyReconciler(self.cache, self, Specs(), record, self, self, self)  # type: ignore[arg-type]  # stands for several ports
 
     def put(self, view: TrialView) -> None:
         """The Trial of which this is the view."""

@@ -36,7 +36,7 @@ class FlopCount:
     def stop(self) -> None:
         """Know the count."""
         if self._counter is not None:
-            self._counter.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self._counter.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # likewise
             self._of_update = self._counter.get_total_flops()
             self._counter = None
 

@@ -86,7 +86,7 @@ def _alone(parameter: Parameter) -> Branch:
     return Branch(tuned=(parameter.name,), configurations=reach.values, decades=reach.decades or 0.0)
 
 
-def _chosen(parameter: Parameter, group: Sequence[Scalar], branching: bool, choices: int) -> Branch:  # noqa: FBT001
+def _chosen(parameter: Parameter, group: Sequence[Scalar], branching: bool, choices: int) -> Branch:  # noqa: FBT001  of one caller
     return Branch(
         conditions=((parameter.name, tuple(group)),) if branching else (),
         tuned=(parameter.name,) if len(group) > 1 else (),

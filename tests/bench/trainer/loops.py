@@ -44,7 +44,7 @@ def bare(case: Case, device: torch.device, acceleration: Acceleration) -> Iterat
         optimizer.zero_grad()
         with arithmetic():
             loss = task.loss(forward(batch.inputs), batch.targets, 0.0)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own lack
         optimizer.step()
         if step % (case.steps // EVALUATIONS) == 0:
             evaluate(model, task, everything)

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
     from stepladder_trainer import cli
 
     stamp("command line")
-    import torch  # noqa: F401
+    import torch  # noqa: F401  to be timed
 
     stamp("PyTorch")
     from stepladder_trainer import tasks, training
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
     every_step, tasks_load = Trial.steps, tasks.load
     tasks.load = after("data", tasks_load)
     setattr(training, "Learner", after("model", Learner))  # noqa: B010  a name that it does not export
-    Trial.steps = steps  # type: ignore[method-assign]
+    Trial.steps = steps  # type: ignore[method-assign]  # to be timed
     cli.main(arguments)
     before, taken = BEGAN, {}
     for name, when in stamps:

@@ -21,7 +21,7 @@ def read(kind: type[T], given: Mapping[str, Scalar]) -> T:
     A default of a type takes values of it; a number may be written without a point, and a text may look like a number.
     Raises ConfigurationError, naming what there is.
     """
-    known: dict[str, Any] = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
+    known: dict[str, Any] = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass
     found: dict[str, Any] = {}
     for name, value in given.items():
         if name not in known:

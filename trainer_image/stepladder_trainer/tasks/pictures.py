@@ -89,7 +89,7 @@ def _statistics(channels: int, device: torch.device) -> tuple[Tensor, Tensor]:
 def check_pillow() -> None:
     """Raises ConfigurationError where images cannot be decoded at all."""
     try:
-        import PIL.Image  # noqa: F401
+        import PIL.Image  # noqa: F401  whether it is there
     except ImportError as error:
         raise ConfigurationError(
             "images need Pillow: install stepladder-trainer[vision] in the trainer's image"

@@ -93,7 +93,7 @@ class Tracking:
             try:
                 if (tracker := action()) is not None:
                     trackers[name] = tracker
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001  whatever fails in others' code, training goes on
                 trackers.pop(name, None)
                 logger.warning("%s is told no more of this run: %s: %s", name, type(error).__name__, error)
 
