@@ -108,7 +108,7 @@ class Learner:
     def synchronise(self) -> None:
         """Make what processes see for themselves the same in all, before anything is evaluated or saved."""
         if self._together.ranks.world > 1:
-            normalisation.synchronise(self.model)
+            normalisation.synchronise(self.model, self.averaging.statistics if self.averaging is not None else ())
 
     @contextmanager
     def evaluated(self) -> Iterator[nn.Module]:

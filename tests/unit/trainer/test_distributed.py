@@ -17,7 +17,14 @@ from stepladder_trainer.distributed.ranks import Node, Ranks, node, ranks
 from stepladder_trainer.outcomes import ConfigurationError
 from trainer.conftest import Home
 
-PARAMETERS = {"model": "cnn", "width": 8, "normalisation": "batch", "dropout": 0.2, "batch_size": 96}
+PARAMETERS = {
+    "model": "cnn",
+    "width": 8,
+    "normalisation": "batch",
+    "averaging": "ema",
+    "dropout": 0.2,
+    "batch_size": 96,
+}
 
 
 def test_torchruns_variables_say_who_is_who() -> None:

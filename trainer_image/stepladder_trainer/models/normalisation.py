@@ -1,5 +1,7 @@
 """Normalisation of activations: which, and batch normalisation in ghost batches."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -92,16 +94,18 @@ class GhostBatchNorm(BatchNorm):
             running.mul_((1 - momentum) ** ghosts).add_(momentum * (kept @ seen))
 
 
-def synchronise(model: nn.Module) -> None:
-    """Average the running statistics of batch normalisation over all processes, in place: each has seen only its part
-    of every batch, and evaluation and the checkpoint must not depend on whose they are.
+def synchronise(model: nn.Module, further: Sequence[Tensor] = ()) -> None:
+    """Average the running statistics of batch normalisation over all processes, in place, and `further` ones,
+    (channels,) each, that follow them: a process has seen only its part of every batch, and evaluation and the
+    checkpoint must not depend on whose they are.
 
     Call it on all ranks, before both; without torch.distributed it does nothing.
     """
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
     norms = [module for module in model.modules() if is_batch_norm(module)]
-    statistics = [part for norm in norms for name, part in norm.named_buffers() if name.startswith("running_")]
+    own = [part for norm in norms for name, part in norm.named_buffers() if name.startswith("running_")]
+    statistics = [*own, *further]
     if not statistics:
         return
     together = torch.cat(statistics)
