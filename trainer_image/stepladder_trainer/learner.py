@@ -18,8 +18,8 @@ from stepladder_trainer.models import normalisation
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.seeds import Seeds
 from stepladder_trainer.stability import Averaging, Clipping
+from stepladder_trainer.state import Part
 from stepladder_trainer.tasks import Task
-from stepladder_trainer.trial import Part
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from stepladder_trainer.distributed.ranks import ranks
 from stepladder_trainer.ending import Ending
 from stepladder_trainer.outcomes import EXIT_CODES, ConfigurationError, InfeasibleError, StorageError, TrialError
 from stepladder_trainer.signals import StopRequest, listening
-from stepladder_trainer.trial import Part, Trial
+from stepladder_trainer.state import Part
+from stepladder_trainer.trial import Trial
 
 __all__ = ["ConfigurationError", "InfeasibleError", "Part", "StorageError", "Trial", "trial"]
 

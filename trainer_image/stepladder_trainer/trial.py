@@ -1,38 +1,28 @@
-"""One trial, as its training code sees it: parameters in, steps and reports out, state saved and restored between."""
+"""One trial, as its training code sees it: parameters in, steps and reports out."""
 
 import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
-from stepladder_trainer import randomness, tracking
-from stepladder_trainer.checkpoints import KEEP_BEST, Checkpoints, Copies, Saver, Snapshot, Store
+from stepladder_trainer import tracking
+from stepladder_trainer.checkpoints import KEEP_BEST, Store
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.exposition import METRIC_NAME, Board
 from stepladder_trainer.history import History
-from stepladder_trainer.identity import differences
 from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError
 from stepladder_trainer.probes.verdict import Verdict
 from stepladder_trainer.signals import StopRequest
+from stepladder_trainer.state import Part, State
 from stepladder_trainer.tracking import Run, Tracking
 
 LOWER = "this configuration diverges; a lower learning rate or more warmup may train"
 
 logger = logging.getLogger(__name__)
-
-
-class Part(Protocol):
-    """Anything with PyTorch's pair of methods: modules, optimizers, schedulers, loaders, your own counters."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that training changes, as tensors and plain values."""
-
-    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
-        """Take that state over."""
 
 
 class Trial:
@@ -57,13 +47,8 @@ class Trial:
         self.remark: str | None = None  # what to know about a result, though training went well
         self._board = board
         self._request = request
-        self._parts: dict[str, Part] = {}
-        self._facts: dict[str, Any] = {}
+        self._state = State(document.checkpoint_directory, board, leads=leads)
         self._before_saving: list[Callable[[], None]] = []
-        self._checkpoints = Checkpoints(document.checkpoint_directory) if document.checkpoint_directory else None
-        self._copies = Copies()
-        self._saver = Saver(self._checkpoints.save, done=self._reuse) if self._checkpoints and leads else None
-        self._snapshot_step: int | None = None  # of the newest checkpoint, be it written or still in memory
 
     @property
     def parameters(self) -> Mapping[str, Scalar]:
@@ -143,8 +128,7 @@ class Trial:
         self.step = max(self.step, step)
         known = self.history.add(step, {name: float(value) for name, value in metrics.items()})
         logger.info("step %d of %d: %s", step, self.target_steps, ", ".join(f"{k} {v:.6g}" for k, v in metrics.items()))
-        if self._checkpoints is not None and self.leads:
-            self._checkpoints.add_evaluation(step, known.metrics)
+        self._state.add_evaluation(step, known.metrics)
         self.tracking.evaluation(step, metrics)
         self.tracking.flush()
 
@@ -153,32 +137,11 @@ class Trial:
 
         Raises ConfigurationError if the checkpoint belongs to another trial or does not fit the parts.
         """
-        self._parts = parts
-        found = self._checkpoints.newest() if self._checkpoints else None
-        if self._checkpoints is None or found is None:
+        step = self._state.restore(self.document, parts)
+        if step is None:
             return 0
-        step, content = found
-        path = self._checkpoints.path(step)
-        if content["identity"] != self._identity:
-            raise ConfigurationError(
-                f"{path} belongs to another trial, with {', '.join(differences(content['identity'], self._identity))}: "
-                "remove it or give the study another name"
-            )
-        try:
-            for name, part in parts.items():
-                part.load_state_dict(content["parts"][name])
-        except (RuntimeError, KeyError, ValueError, TypeError) as error:
-            raise ConfigurationError(
-                f"{path} does not fit this training code: {type(error).__name__}: {error}"
-            ) from error
-        randomness.set_global_states(content["random"])
-        self.history.restore(content["evaluations"])
-        if self._saver is not None:
-            self._checkpoints.write_evaluations(content["evaluations"])  # those after it are about to come again
-            self._saver.saved_step = step
-        self.step = self.from_step = self._snapshot_step = step
+        self.step = self.from_step = step
         self.tracking.resume(step)
-        logger.info("resumed from %s", path)
         return step
 
     def checkpoint(self, step: int) -> None:
@@ -192,11 +155,7 @@ class Trial:
     def identify(self, **facts: Any) -> None:
         """Tell what else, besides the study's parameters, makes this trial what it is, as plain values: flags, say. A
         checkpoint in which they differ is another trial's."""
-        self._facts |= facts
-
-    @property
-    def _identity(self) -> dict[str, object]:
-        return self.document.identity | self._facts
+        self._state.identify(facts)
 
     def before_saving(self, check: Callable[[], None]) -> None:
         """Have `check` called before anything is saved. What it raises ends the trial, and nothing of it is saved."""
@@ -212,8 +171,7 @@ class Trial:
 
     def flush(self) -> None:
         """Wait until every checkpoint is durable. Raises StorageError."""
-        if self._saver is not None:
-            self._saver.flush()
+        self._state.flush()
 
     def steps(self, *, checkpoint_seconds: float = 60.0, **parts: Part) -> Iterator[int]:
         """Yield the steps that are left, 1 being a new trial's first; the block between two of them is one optimizer
@@ -231,10 +189,8 @@ class Trial:
             step = self.step + 1
             yield step
             self.step = step
-            due = False
-            if self._saver is not None:
-                self._saver.raise_failure()
-                due = time.monotonic() - saved_at >= checkpoint_seconds and self._saver.has_room()
+            self._state.raise_failure()
+            due = time.monotonic() - saved_at >= checkpoint_seconds and self._state.has_room
             stopping, due = self.agree(self.should_stop, due)
             rung = step in self.document.evaluation_steps
             if rung or due or self._among_the_best(step):
@@ -242,7 +198,7 @@ class Trial:
                 saved_at = time.monotonic()
         if stopping:
             self.stop_with_others()
-        if self._snapshot_step != self.step and self.step > self.from_step:
+        if self._state.snapshot_step != self.step and self.step > self.from_step:
             self._save(self.step, pinned=True)
         self.flush()
 
@@ -251,30 +207,7 @@ class Trial:
         for check in self._before_saving:
             check()
         self.tracking.flush()
-        if self._checkpoints is None:
-            return
-        self._snapshot_step = step
-        if self._saver is None:
-            for part in self._parts.values():
-                part.state_dict()  # a part in shards is gathered by all processes at once
-            return
-        self._saver.raise_failure()
-        began = time.perf_counter()
-        objective = self.document.objective
-        ranking = [evaluated for evaluated, _ in self.history.ranking(objective)] if objective else []
-        self._saver.wait_for_room(ranking[: self.keep_best])
-        content = {
-            "identity": self._identity,
-            "parts": self._copies.of({name: part.state_dict() for name, part in self._parts.items()}),
-            "random": randomness.global_states(),
-            "evaluations": [(item.step, dict(item.metrics)) for item in self.history.evaluations],
-        }
-        self._saver.put(Snapshot(step, content, ranking, self.keep_best, pinned))
-        held = self._board.numbers.get("checkpoint_stall_seconds", 0.0)
-        self._board.numbers["checkpoint_stall_seconds"] = held + time.perf_counter() - began
-
-    def _reuse(self, snapshot: Snapshot) -> None:
-        self._copies.give_back(snapshot.content["parts"])
+        self._state.save(self.document, step, keep_best=self.keep_best, pinned=pinned)
 
     def _among_the_best(self, step: int) -> bool:
         objective = self.document.objective
@@ -285,23 +218,17 @@ class Trial:
     @property
     def saved_step(self) -> int | None:
         """The step of the newest durable checkpoint."""
-        return self._saver.saved_step if self._saver else None
+        return self._state.saved_step
 
     @property
     def store(self) -> Store | None:
         """Where the checkpoints lie, for what else should lie beside them. None without an operator."""
-        return self._checkpoints.store if self._checkpoints else None
+        return self._state.store
 
-    @contextmanager
-    def saving(self) -> Iterator[None]:
+    def saving(self) -> AbstractContextManager[None]:
         """See to it that there is a place for checkpoints, and that however the block is left all of them are durable
         before. Raises StorageError, or ConfigurationError where no retry can help."""
-        if self._checkpoints is None or self._saver is None:
-            yield
-            return
-        self._checkpoints.prepare()
-        with self._saver.flushed():
-            yield
+        return self._state.saving()
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -310,6 +237,4 @@ class Trial:
 
     def checkpoint_of(self, step: int | None) -> str | None:
         """The path or URL of the checkpoint of `step`, if there is one."""
-        if self._checkpoints is None or step is None or not self._checkpoints.has(step):
-            return None
-        return self._checkpoints.path(step)
+        return self._state.checkpoint_of(step)

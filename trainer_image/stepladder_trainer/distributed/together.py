@@ -7,7 +7,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from stepladder_trainer.distributed.ranks import Ranks
-from stepladder_trainer.trial import Part
+from stepladder_trainer.state import Part
 
 
 class Together:
