@@ -1,0 +1,79 @@
+"""What training is made of: task, data, learner, evaluations, schedule and measurement, from a trial and a plan."""
+
+from dataclasses import asdict, dataclass
+
+import torch
+
+from stepladder_trainer import schedules, tasks
+from stepladder_trainer.data import Feed, training_feed
+from stepladder_trainer.distributed.group import Group
+from stepladder_trainer.distributed.together import Together
+from stepladder_trainer.evaluation import Evaluations
+from stepladder_trainer.learner import Learner
+from stepladder_trainer.measurement import Measurement
+from stepladder_trainer.plan import Plan
+from stepladder_trainer.schedules import Schedule
+from stepladder_trainer.seeds import Seeds
+from stepladder_trainer.tasks import Task
+from stepladder_trainer.trial import Trial
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """All of it for one process, ready for the first step."""
+
+    task: Task
+    feed: Feed
+    learner: Learner
+    evaluations: Evaluations
+    schedule: Schedule
+    measurement: Measurement
+
+
+def assemble(trial: Trial, plan: Plan, device: torch.device, group: Group) -> Assembly:
+    """Make it for the process that `group` says this is, and tell `trial` what it is and what precedes its checkpoints.
+
+    Raises ConfigurationError.
+    """
+    seeds, point, here = Seeds(trial.seed, plan.point.seeds), plan.point, group.ranks
+    trial.identify(task=plan.task, options=dict(plan.options), hyperparameters=asdict(point))
+    task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, point, trial.seed))
+    feed = training_feed(
+        task.training,
+        task.shape,
+        point.data,
+        seeds,
+        device,
+        fractions=trial.document.data_fractions,
+        workers=plan.loader_workers,
+        rank=here.rank,
+        world=here.world,
+    )
+    together = Together(here, sharded=plan.sharded)
+    learner = Learner(
+        task, point, seeds, device, trial.horizon_steps, acceleration=plan.acceleration, together=together
+    )
+    # A model in shards is called by all processes at once, so that each evaluates everything.
+    share = {} if together.sharded else {"rank": here.rank, "world": here.world}
+    evaluations = Evaluations(
+        task,
+        device,
+        plan.evaluation,
+        training_batch=point.data.batch_size,
+        horizon=trial.horizon_steps,
+        store=None if together.sharded else trial.store,
+        workers=plan.loader_workers,
+        sums=dict if together.sharded else group.sums,
+        **share,
+    )
+    trial.before_saving(evaluations.flush)
+    trial.before_saving(learner.synchronise)
+    schedule = schedules.build(
+        point.schedule,
+        trial.horizon_steps,
+        trial.history,
+        objective=trial.document.objective,
+        planned=lambda step: trial.evaluation_planned(step, every=plan.evaluate_every),
+    )
+    measurement = Measurement(trial, learner, batch_size=point.data.batch_size, count_flops=plan.count_flops)
+    return Assembly(task, feed, learner, evaluations, schedule, measurement)
