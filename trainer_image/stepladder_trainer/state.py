@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +40,7 @@ class State:
         self._board = board
         self._parts: Mapping[str, Part] = {}
         self._facts: dict[str, Any] = {}
+        self._notes: dict[str, Any] = {}
         self._checkpoints = Checkpoints(location) if location else None
         self._copies = Copies()
         self._saver = Saver(self._checkpoints.save, done=self._reuse) if self._checkpoints and leads else None
@@ -46,6 +48,11 @@ class State:
     def identify(self, facts: Mapping[str, Any]) -> None:
         """Tell what else, besides the trial's document, makes the state what it is."""
         self._facts |= facts
+
+    def note(self, facts: Mapping[str, Any]) -> None:
+        """Tell what whoever reads a checkpoint may want to know, and what may change while the state stays what it
+        is."""
+        self._notes |= facts
 
     def restore(self, document: TrialDocument, parts: Mapping[str, Part]) -> int | None:
         """Name the parts, load the newest checkpoint into them; returns its step, None without one.
@@ -103,6 +110,7 @@ class State:
             "parts": self._copies.of({name: part.state_dict() for name, part in self._parts.items()}),
             "random": randomness.global_states(),
             "evaluations": [(item.step, dict(item.metrics)) for item in history.evaluations],
+            "notes": {"trial": document.name, "objective": _objective(document), **self._notes},
         }
         self._saver.put(Snapshot(step, content, ranking, keep_best, pinned))
         numbers["checkpoint_stall_seconds"] = numbers.get("checkpoint_stall_seconds", 0.0) + time.perf_counter() - began
@@ -159,3 +167,7 @@ class State:
 
     def _reuse(self, snapshot: Snapshot) -> None:
         self._copies.give_back(snapshot.content["parts"])
+
+
+def _objective(document: TrialDocument) -> dict[str, str | bool] | None:
+    return None if document.objective is None else asdict(document.objective)

@@ -157,6 +157,11 @@ class Trial:
         checkpoint in which they differ is another trial's."""
         self._state.identify(facts)
 
+    def note(self, **facts: Any) -> None:
+        """Keep plain values in the checkpoints for whoever reads them, such as where the data lay. They may be others
+        when the trial goes on."""
+        self._state.note(facts)
+
     def before_saving(self, check: Callable[[], None]) -> None:
         """Have `check` called before anything is saved. What it raises ends the trial, and nothing of it is saved."""
         self._before_saving.append(check)

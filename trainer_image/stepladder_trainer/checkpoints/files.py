@@ -73,18 +73,27 @@ class Checkpoints:
         steps = self.steps()
         self._present, self._damaged = {*steps}, set()
         for step in steps:
-            try:
-                return step, archive.load(self.store.read(_name(step)))
-            except archive.DamagedError:
-                logger.warning("skipping %s: it is damaged or incomplete", self.path(step))
-                self._present.discard(step)
-                self._damaged.add(step)
-            except pickle.UnpicklingError as error:
-                raise ConfigurationError(
-                    f"{self.path(step)} holds more than tensors and plain values; "
-                    f"give checkpoint parts whose state_dict() is plain: {error}"
-                ) from error
+            if (content := self.at(step)) is not None:
+                return step, content
+            self._present.discard(step)
+            self._damaged.add(step)
         return None
+
+    def at(self, step: int) -> dict[str, Any] | None:
+        """The content of the checkpoint of `step`, tensors on the CPU, or None, with a warning, if it is damaged.
+
+        Raises ConfigurationError if it is whole and holds what must not be unpickled.
+        """
+        try:
+            return archive.load(self.store.read(_name(step)))
+        except archive.DamagedError:
+            logger.warning("skipping %s: it is damaged or incomplete", self.path(step))
+            return None
+        except pickle.UnpicklingError as error:
+            raise ConfigurationError(
+                f"{self.path(step)} holds more than tensors and plain values; "
+                f"give checkpoint parts whose state_dict() is plain: {error}"
+            ) from error
 
     def add_evaluation(self, step: int, metrics: Mapping[str, float]) -> None:
         """Append to `evaluations.jsonl`, which people follow. In a bucket it is written with each checkpoint."""

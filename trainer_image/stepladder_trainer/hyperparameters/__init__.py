@@ -3,7 +3,7 @@
 from stepladder_trainer.hyperparameters.data import DataHyperparameters
 from stepladder_trainer.hyperparameters.model import ModelHyperparameters
 from stepladder_trainer.hyperparameters.optimizer import OptimizerHyperparameters
-from stepladder_trainer.hyperparameters.reading import KNOWN, Hyperparameters, read
+from stepladder_trainer.hyperparameters.reading import KNOWN, Hyperparameters, read, restored
 from stepladder_trainer.hyperparameters.regularisation import RegularisationHyperparameters
 from stepladder_trainer.hyperparameters.schedule import ScheduleHyperparameters
 from stepladder_trainer.hyperparameters.seeds import SeedHyperparameters
@@ -18,4 +18,5 @@ __all__ = [
     "ScheduleHyperparameters",
     "SeedHyperparameters",
     "read",
+    "restored",
 ]

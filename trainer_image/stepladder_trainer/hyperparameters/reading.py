@@ -77,6 +77,19 @@ def read(
     return Hyperparameters(**{group: kind(**groups[group]) for group, kind in GROUPS.items()}, others=others)
 
 
+def restored(recorded: Mapping[str, Any]) -> Hyperparameters:
+    """The hyperparameters of which `dataclasses.asdict` is `recorded`, as a checkpoint has it. Raises
+    ConfigurationError if another release of this trainer wrote it."""
+    try:
+        groups = {group: kind(**recorded[group]) for group, kind in GROUPS.items()}
+        return Hyperparameters(**groups, others=recorded["others"])
+    except (KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"the checkpoint's hyperparameters are of another release of the trainer ({error}): use the image that "
+            "trained it"
+        ) from error
+
+
 def plain_name(name: str) -> str:
     """`adam.beta1` -> `beta1`; a prefix that is no optimizer, schedule or model stays."""
     prefix, dot, rest = name.partition(".")

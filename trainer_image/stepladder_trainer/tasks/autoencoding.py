@@ -10,8 +10,9 @@ from stepladder_trainer.data.examples import Examples
 from stepladder_trainer.models.autoencoder import Reconstruction
 from stepladder_trainer.models.shape import Shape
 from stepladder_trainer.tasks.options import NoOptions, read
-from stepladder_trainer.tasks.splitting import split, standardised
+from stepladder_trainer.tasks.splitting import split
 from stepladder_trainer.tasks.task import Request, Task
+from stepladder_trainer.tasks.units import Standard, Units
 
 
 def digits(request: Request) -> Task:
@@ -23,8 +24,9 @@ def digits(request: Request) -> Task:
     """
     read(NoOptions, request.options)
     images = bundled("digits.csv.gz")[:, :-1].reshape(-1, 1, 8, 8)
-    training, validation = (part.inputs for part in split(images, images))
-    training, validation = standardised(training, validation, per_feature=False)
+    measured = [part.inputs for part in split(images, images)]
+    pixels = Standard.of(measured[0], per_feature=False)
+    training, validation = (pixels.scaled(part) for part in measured)
     variance = validation.double().var(0, correction=0).sum()
 
     def measure(outputs: Reconstruction | Tensor, targets: Tensor) -> Mapping[str, Tensor]:
@@ -41,6 +43,7 @@ def digits(request: Request) -> Task:
         loss,
         measure,
         chance=1.0,
+        units=Units(scaled=pixels.scaled, raw=pixels.raw, example=measured[1][0].tolist()),
     )
 
 

@@ -2,9 +2,10 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,6 +61,20 @@ def read_table(path: Path, separator: str) -> Table:
         wrong = f"holds {'one row' if rows else 'no rows'}" if len(rows) < 2 else "has two columns of one name"
         raise ConfigurationError(f"{path} {wrong}: a header and a row for each example are needed")
     return Table(path, names, rows, lines)
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
+    """Rows that somebody asks about, by the names of their columns: what is left out is missing. Raises ValueError for
+    a name that is no column of the training data."""
+    for line, row in enumerate(rows, 1):
+        if unknown := sorted(set(row) - set(names)):
+            raise ValueError(f"input {line} has {unknown[0]!r}, and there are {', '.join(names)}")
+    texts = [["" if (value := _text(row.get(name))) in MISSING else value for name in names] for row in rows]
+    return Table(Path("inputs"), tuple(names), texts, range(1, len(rows) + 1))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
 
 
 def numbers(column: Sequence[str]) -> Tensor | None:

@@ -13,7 +13,7 @@ from stepladder_trainer.data.examples import Dataset
 from stepladder_trainer.models.shape import Shape
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.tasks import classification, options
-from stepladder_trainer.tasks.pictures import Pictures, check_pillow
+from stepladder_trainer.tasks.pictures import Pictures, check_pillow, picture_units
 from stepladder_trainer.tasks.splitting import parts
 from stepladder_trainer.tasks.task import Request, Task
 
@@ -66,6 +66,7 @@ def image_folder(request: Request) -> Task:
         classification.measure,
         test=ready[2] if len(ready) > 2 else None,
         classes=classes,
+        units=picture_units(wanted.size, wanted.channels),
     )
 
 

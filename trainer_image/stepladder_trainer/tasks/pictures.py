@@ -1,7 +1,9 @@
 """Images that are read and decoded when they are asked for: by workers, as bytes, normalised on the device."""
 
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 from stepladder_trainer.data.examples import Examples
 from stepladder_trainer.data.loader import gathered
 from stepladder_trainer.outcomes import ConfigurationError, StorageError
+from stepladder_trainer.tasks.units import Units
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -72,6 +75,21 @@ def pixels(image: "Image", size: int, channels: int) -> Tensor:
     image.draft(mode, (2 * size, 2 * size))  # a JPEG is decoded at a fraction of its size if that is enough
     square = ImageOps.fit(image.convert(mode), (size, size), method=Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(square).reshape(size, size, channels)).permute(2, 0, 1).contiguous()
+
+
+def picture_units(size: int, channels: int) -> Units:
+    """Of images that are `size` pixels wide and high: image files, or bytes."""
+
+    def written(text: str) -> Tensor:
+        from PIL import Image
+
+        try:
+            with Image.open(BytesIO(b64decode(text.partition(",")[2] or text, validate=True))) as image:
+                return pixels(image, size, channels)
+        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+            raise ValueError(f"this is no image file in base64 that can be decoded ({error})") from error
+
+    return Units(written=written)
 
 
 def normalised(inputs: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Splits and units that belong to a task: trials with other seeds must be measured on the same examples."""
+"""Splits that belong to a task: trials with other seeds must be measured on the same examples."""
 
 import torch
 from torch import Tensor
@@ -28,9 +28,3 @@ def parts(classes: Tensor | None, examples: int, validation: float, test: float)
     rest = torch.ones(examples, dtype=torch.bool)
     rest[held_out] = False
     return rest.nonzero().squeeze(1), held_out[~in_test], held_out[in_test]
-
-
-def standardised(training: Tensor, validation: Tensor, *, per_feature: bool) -> tuple[Tensor, Tensor]:
-    """Both in units of the training set's mean and standard deviation, float32."""
-    mean, deviation = (training.mean(0), training.std(0)) if per_feature else (training.mean(), training.std())
-    return ((training - mean) / deviation).float(), ((validation - mean) / deviation).float()

@@ -1,7 +1,7 @@
 """Any table with a header: classification or regression, by what its target column holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,9 +11,10 @@ from stepladder_trainer.data.examples import Examples
 from stepladder_trainer.models.shape import Shape
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.tasks import classification, options, regression
-from stepladder_trainer.tasks.columns import Table, encoding_of, numbers, read_table
+from stepladder_trainer.tasks.columns import Table, encoding_of, numbers, read_table, table_of
 from stepladder_trainer.tasks.splitting import parts
 from stepladder_trainer.tasks.task import Request, Task
+from stepladder_trainer.tasks.units import Standard, Units
 
 FEW = 20  # whole numbers with at most as many different values are classes, unless --option kind says otherwise
 
@@ -50,29 +51,39 @@ def table(request: Request) -> Task:
     encoding = encoding_of(tables[0], features)
     inputs = [encoding.encode(part) for part in tables]
     columns = [part.column(wanted.target) for part in tables]
-    return _classification(inputs, columns, classes) if classes else _regression(inputs, columns, tables[0].path)
+    example = {name: tables[1].column(name)[0] for name in features}
+    units = Units(records=lambda rows: encoding.encode(table_of(rows, features)), example=example)
+    if classes:
+        return _classification(inputs, columns, classes, units)
+    return _regression(inputs, columns, tables[0].path, units)
 
 
-def _classification(inputs: Sequence[Tensor], columns: Sequence[list[str]], classes: tuple[str, ...]) -> Task:
+def _classification(
+    inputs: Sequence[Tensor], columns: Sequence[list[str]], classes: tuple[str, ...], units: Units
+) -> Task:
     index = {name: number for number, name in enumerate(classes)}
     labels = [torch.tensor([index[value] for value in column]) for column in columns]
     sets = [Examples(*pair) for pair in zip(inputs, labels, strict=True)]
     shape = Shape((inputs[0].shape[1],), len(classes))
     rest = sets[2] if len(sets) > 2 else None
-    return Task(sets[0], sets[1], shape, classification.loss, classification.measure, test=rest, classes=classes)
+    return Task(
+        sets[0], sets[1], shape, classification.loss, classification.measure, test=rest, classes=classes, units=units
+    )
 
 
-def _regression(inputs: Sequence[Tensor], columns: Sequence[list[str]], path: Path) -> Task:
+def _regression(inputs: Sequence[Tensor], columns: Sequence[list[str]], path: Path, units: Units) -> Task:
     found = [torch.tensor([float(value) for value in column], dtype=torch.float64)[:, None] for column in columns]
     mean, deviation = found[0].mean(0), found[0].std(0, correction=0)
     if deviation == 0:
         raise ConfigurationError(f"{path}: every training row has the same target: nothing to learn")
-    targets = [((part - mean) / deviation).float() for part in found]
+    scale = Standard(mean, deviation)
+    targets = [scale.scaled(part) for part in found]
     sets = [Examples(*pair) for pair in zip(inputs, targets, strict=True)]
     rest = sets[2] if len(sets) > 2 else None
     measure = regression.measure_against(targets[1])
     shape = Shape((inputs[0].shape[1],), 1)
-    return Task(sets[0], sets[1], shape, regression.loss, measure, test=rest, chance=regression.CHANCE)
+    units = replace(units, raw=scale.raw)
+    return Task(sets[0], sets[1], shape, regression.loss, measure, test=rest, chance=regression.CHANCE, units=units)
 
 
 def _files(data: str | None, wanted: TableOptions) -> list[Path]:

@@ -7,8 +7,9 @@ from stepladder_trainer.data.examples import Examples
 from stepladder_trainer.models.shape import Shape
 from stepladder_trainer.tasks import classification, regression
 from stepladder_trainer.tasks.options import NoOptions, read
-from stepladder_trainer.tasks.splitting import split, standardised
+from stepladder_trainer.tasks.splitting import split
 from stepladder_trainer.tasks.task import Request, Task
+from stepladder_trainer.tasks.units import Standard, Units
 
 
 def digits(request: Request) -> Task:
@@ -58,26 +59,29 @@ def _labelled(name: str, classes: tuple[str, ...], request: Request) -> Task:
 
 def _classification(inputs: Tensor, labels: Tensor, classes: tuple[str, ...], *, per_feature: bool) -> Task:
     training, validation = split(inputs, labels.long())
-    features = standardised(training.inputs, validation.inputs, per_feature=per_feature)
+    features = Standard.of(training.inputs, per_feature=per_feature)
     return Task(
-        Examples(features[0], training.targets),
-        Examples(features[1], validation.targets),
+        Examples(features.scaled(training.inputs), training.targets),
+        Examples(features.scaled(validation.inputs), validation.targets),
         Shape(tuple(inputs.shape[1:]), len(classes)),
         classification.loss,
         classification.measure,
         classes=classes,
+        units=Units(scaled=features.scaled, example=validation.inputs[0].tolist()),
     )
 
 
 def _regression(inputs: Tensor, wanted: Tensor) -> Task:
     training, validation = split(inputs, wanted)
-    features = standardised(training.inputs, validation.inputs, per_feature=True)
-    targets = standardised(training.targets, validation.targets, per_feature=True)
+    features = Standard.of(training.inputs, per_feature=True)
+    targets = Standard.of(training.targets, per_feature=True)
+    measured = targets.scaled(validation.targets)
     return Task(
-        Examples(features[0], targets[0]),
-        Examples(features[1], targets[1]),
-        Shape((inputs.shape[1],), targets[0].shape[1]),
+        Examples(features.scaled(training.inputs), targets.scaled(training.targets)),
+        Examples(features.scaled(validation.inputs), measured),
+        Shape((inputs.shape[1],), measured.shape[1]),
         regression.loss,
-        regression.measure_against(targets[1]),
+        regression.measure_against(measured),
         chance=regression.CHANCE,
+        units=Units(scaled=features.scaled, raw=targets.raw, example=validation.inputs[0].tolist()),
     )

@@ -10,6 +10,7 @@ from stepladder_trainer.contract import Scalar
 from stepladder_trainer.data.examples import Dataset
 from stepladder_trainer.hyperparameters import Hyperparameters
 from stepladder_trainer.models.shape import Shape
+from stepladder_trainer.tasks.units import Units
 
 Loss = Callable[[Any, Tensor, float], Tensor]
 Measure = Callable[[Any, Tensor], Mapping[str, Tensor]]
@@ -37,7 +38,7 @@ class Task:
 
     Of a classification `classes` are the names, by target, and a wrong example has an error above 0. `test` is looked
     at once, at the end. `chance` is the `error` of the best answer that is always the same, where that does not follow
-    from the classes.
+    from the classes. `units` are for whoever serves the model.
     """
 
     training: Dataset
@@ -49,3 +50,4 @@ class Task:
     classes: tuple[str, ...] = ()
     derived: Derive | None = None
     chance: float | None = None
+    units: Units = Units()  # noqa: RUF009  frozen

@@ -4,7 +4,7 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from stepladder_trainer.models.shape import Shape
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.tasks import options
 from stepladder_trainer.tasks.task import Request, Task
+from stepladder_trainer.tasks.units import Units
 
 WORD = re.compile(r"\w+|[^\w\s]")
 UNKNOWN = "<unknown>"
@@ -65,7 +66,25 @@ def text(request: Request) -> Task:
         test=sets[2] if last else None,
         derived=perplexity,
         chance=1 - int(sets[1].targets.flatten().bincount().max()) / sets[1].targets.numel(),
+        units=text_units(names, wanted),
     )
+
+
+def text_units(names: Sequence[str], wanted: TextOptions) -> Units:
+    """Of passages, of which the model reads the last `context` tokens."""
+    index = {name: number for number, name in enumerate(names)}
+
+    def written(passage: str) -> Tensor:
+        found = list(passage) if wanted.tokens == "characters" else WORD.findall(passage)
+        if not found:
+            raise ValueError("a passage must not be empty")
+        unknown = index.get(UNKNOWN) if wanted.tokens == "words" else None
+        tokens = [index.get(token, unknown) for token in found[-wanted.context :]]
+        if None in tokens:
+            raise ValueError(f"{found[-wanted.context :][tokens.index(None)]!r} is not in the text of the training")
+        return torch.tensor(tokens)
+
+    return Units(written=written, tokens=names)
 
 
 def characters(content: str) -> tuple[Tensor, list[str]]:

@@ -14,9 +14,10 @@ from stepladder_trainer.data.examples import Dataset, Examples
 from stepladder_trainer.models.shape import Shape
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.tasks import classification, options
-from stepladder_trainer.tasks.pictures import Pictures, normalised
+from stepladder_trainer.tasks.pictures import Pictures, normalised, picture_units
 from stepladder_trainer.tasks.splitting import parts
 from stepladder_trainer.tasks.task import Request, Task
+from stepladder_trainer.tasks.units import Units
 
 SIDE = 64  # of images that come in several sizes, unless --option size says otherwise
 SPLITS: Mapping[str, tuple[str, ...]] = {"train": ("train", "trainval"), "val": ("val", "valid"), "test": ("test",)}
@@ -55,14 +56,17 @@ def torchvision(request: Request) -> Task:
     names = tuple(str(name) for name in getattr(found["train"], "classes", ()))
     classes = names if len(names) >= count else tuple(str(label) for label in range(count))
     training: Dataset = sets["train"]
+    shape = Shape(tuple(training[0][0].shape), len(classes))
+    channels, height, width = shape.example
     return Task(
         training,
         sets["val"],
-        Shape(tuple(training[0][0].shape), len(classes)),
+        shape,
         classification.loss,
         classification.measure,
         test=sets.get("test"),
         classes=classes,
+        units=picture_units(height, channels) if height == width else Units(),
     )
 
 
