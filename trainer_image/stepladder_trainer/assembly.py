@@ -37,6 +37,7 @@ def assemble(trial: Trial, plan: Plan, device: torch.device, group: Group) -> As
     """
     seeds, point, here = Seeds(trial.seed, plan.point.seeds), plan.point, group.ranks
     trial.identify(task=plan.task, options=dict(plan.options), hyperparameters=asdict(point))
+    trial.note(data=plan.data)  # not what makes it the trial that it is: a volume may be mounted elsewhere
     task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, point, trial.seed))
     feed = training_feed(
         task.training,
