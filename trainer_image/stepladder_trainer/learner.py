@@ -1,9 +1,8 @@
 """A model and what trains it: one optimizer update after another. The training loop and the probes share it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +19,20 @@ from stepladder_trainer.seeds import Seeds
 from stepladder_trainer.stability import Averaging, Clipping
 from stepladder_trainer.state import Part
 from stepladder_trainer.tasks import Task
+from stepladder_trainer.tasks.checking import check_outputs, why_no_gradient
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(NamedTuple):
     """What one optimizer update saw: scalars on the device, which a GPU may still have to compute."""
 
     loss_on_device: Tensor
-    norm_on_device: Tensor
+    norms_on_device: Sequence[Tensor]
+    """L2 norms of the parts of the gradient, which are joined when somebody looks: at every step it would show."""
+
+    @property
+    def norm_on_device(self) -> Tensor:
+        """The L2 norm of the whole gradient, unclipped."""
+        return joined(self.norms_on_device)
 
     @property
     def loss(self) -> float:
@@ -85,17 +90,23 @@ class Learner:
         self._dropout.manual_seed(self._seeds.dropout(step, self._together.ranks.rank))
         self.optimizer.zero_grad()
         with self._arithmetic():
-            loss: Tensor = self._task.loss(
-                self._forward(batch.inputs), batch.targets, self.point.regularisation.label_smoothing
-            )
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own lack
+            outputs = self._forward(batch.inputs)
+            if step == 1:
+                check_outputs(outputs, self._task)
+            loss: Tensor = self._task.loss(outputs, batch.targets, self.point.regularisation.label_smoothing)
+        try:
+            loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own lack
+        except (RuntimeError, AttributeError) as error:
+            if (wrong := why_no_gradient(loss)) is not None:
+                raise ConfigurationError(wrong) from error
+            raise
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
-        norm = self._together.whole(
-            torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))  # noqa: SLF001  documented
-        )
+        norms: Sequence[Tensor] = torch._foreach_norm(gradients)  # noqa: SLF001  documented
+        if self._together.sharded or self.clipping is not None:
+            norms = [self._together.whole(joined(norms))]
         if self.clipping is not None:
-            self.clipping.clip(gradients, norm)
-        return Update(self._together.mean(loss.detach()), norm)
+            self.clipping.clip(gradients, norms[0])
+        return Update(self._together.mean(loss.detach()), norms)
 
     def apply(self, learning_rate: float) -> None:
         """Move the weights by the gradient, at `learning_rate`."""
@@ -124,6 +135,12 @@ class Learner:
         """Go back to a snapshot, bit for bit."""
         for name, part in self.parts.items():
             part.load_state_dict(_copy(snapshot[name]))
+
+
+def joined(norms: Sequence[Tensor]) -> Tensor:
+    """The L2 norm of what has parts of these."""
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(tuple(norms)))
+    return norm
 
 
 def _copy(state: Any) -> Any:

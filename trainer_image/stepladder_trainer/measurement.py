@@ -62,7 +62,8 @@ class Measurement:
     """Of one process's training: `begin`, `loaded`, `gradient`, `end` at every step, in this order.
 
     What is seen is logged every `LOOK_EVERY` steps, and before every evaluation and checkpoint. On a CPU a loss that is
-    not finite ends the trial before the update; on a GPU at the next look.
+    not finite ends the trial before the update; on a GPU at the next look. So does a gradient that is not finite: the
+    loss of the next step shows it, and no checkpoint or evaluation comes between.
     """
 
     def __init__(self, trial: Trial, learner: Learner, *, batch_size: int, count_flops: bool = False) -> None:
@@ -92,7 +93,7 @@ class Measurement:
         if self._flops is not None:
             self._flops.stop()
         self._pending.append((step, update))
-        if self._immediate and not (math.isfinite(update.loss) and math.isfinite(update.gradient_norm)):
+        if self._immediate and not math.isfinite(update.loss):
             self.flush()
 
     def end(self, step: int, learning_rate: float) -> None:

@@ -125,6 +125,12 @@ def test_seeds_can_be_held_apart() -> None:
         assert held.dropout(3) == plain.dropout(3)
 
 
+def test_no_two_steps_nor_processes_drop_alike() -> None:
+    """In the low 32 bits, which are all that PyTorch's generator on the CPU takes of a seed."""
+    dropped = [Seeds(trial).dropout(step, rank) % 2**32 for trial in (0, 1) for rank in (0, 1) for step in range(1000)]
+    assert len(set(dropped)) == len(dropped)
+
+
 def drawn(seeds: Seeds, name: str) -> int:
     return seeds.augmentation(3) if name == "augmentation" else int(getattr(seeds, name))
 

@@ -32,7 +32,7 @@ def measured(board: Board, clipping: Clipping | None = None) -> Measurement:
 
 
 def update(loss: float, norm: float = 1.0) -> Update:
-    return Update(torch.tensor(loss), torch.tensor(norm))
+    return Update(torch.tensor(loss), [torch.tensor(norm)])
 
 
 def test_rates_are_those_of_the_time_that_steps_took_and_settle_at_a_new_pace() -> None:
@@ -78,9 +78,15 @@ def test_the_step_at_which_it_diverged_is_named_though_it_be_known_late(monkeypa
 
 
 def test_a_gradient_that_is_no_number_ends_the_trial_too() -> None:
-    """The loss still is one; the weights would not be any more."""
+    """The loss still is one; the weights are not any more, as the next loss says, or else whoever would save them."""
+    measuring = measured(Board())
+    measuring.gradient(1, update(loss=1e30, norm=float("inf")))
     with pytest.raises(InfeasibleError, match="norm of the gradient became inf at step 1"):
-        measured(Board()).gradient(1, update(loss=1e30, norm=float("inf")))
+        measuring.flush()
+    measuring = measured(Board())
+    measuring.gradient(1, update(loss=1e30, norm=float("inf")))
+    with pytest.raises(InfeasibleError, match="norm of the gradient became inf at step 1"):
+        measuring.gradient(2, update(loss=float("nan")))
 
 
 def test_nothing_diverged_is_saved_though_a_gpu_be_asked_seldom(
