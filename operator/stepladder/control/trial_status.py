@@ -7,7 +7,8 @@ from stepladder.api.conditions import Condition, ConditionType, Status, find, is
 from stepladder.api.trial import Desired, Outcome, TrialStatus
 from stepladder.control.clock import to_wire
 from stepladder.control.pod_group import Stage, grouped
-from stepladder.control.segments import Decision, Situation, reached
+from stepladder.control.segments import Decision, reached
+from stepladder.control.situation import Situation
 
 PENDING = "Pending"
 ENDINGS = {

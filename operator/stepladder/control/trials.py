@@ -20,7 +20,8 @@ from stepladder.control.pod_view import pod_view
 from stepladder.control.quota_queue import QuotaQueue
 from stepladder.control.scraping import Scraper, target_of
 from stepladder.control.segment_end import INTERRUPTION_SECONDS, SegmentEnd
-from stepladder.control.segments import ORDINARY, Admission, Decision, Situation, decide
+from stepladder.control.segments import ORDINARY, Admission, Decision, decide
+from stepladder.control.situation import Situation
 from stepladder.control.specs import Specs
 from stepladder.control.store import PODS, STUDIES, TRIALS, Object
 from stepladder.control.trial_status import Hindrance, describe, hindrance

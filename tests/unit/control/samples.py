@@ -10,7 +10,7 @@ from stepladder.api.trial import TrialSpec, TrialStatus
 from stepladder.control.ownership import owner_reference
 from stepladder.control.pod_builder import TARGET_ANNOTATION
 from stepladder.control.pod_group import PodView, Stage
-from stepladder.control.segments import Situation
+from stepladder.control.situation import Situation
 from stepladder.control.store import PODS, STUDIES, TRIALS, Object
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)

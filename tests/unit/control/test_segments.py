@@ -14,14 +14,9 @@ from stepladder.api.study import Direction, FailurePolicy, PodRetention
 from stepladder.api.trial import Attempt, Checkpoint, Desired, EndReason, Observation, Outcome, TrialStatus
 from stepladder.control.clock import from_wire, to_wire
 from stepladder.control.pod_group import PodView, Stage
+from stepladder.control.recording import FREE_DISRUPTIONS, LONGEST_RETRY_SECONDS
 from stepladder.control.segment_end import SegmentEnd
-from stepladder.control.segments import (
-    ATTEMPTS_KEPT,
-    FREE_DISRUPTIONS,
-    LONGEST_RETRY_SECONDS,
-    Decision,
-    decide,
-)
+from stepladder.control.segments import ATTEMPTS_KEPT, Decision, decide
 
 
 def seen(*pairs: tuple[int, float]) -> tuple[Observation, ...]:
