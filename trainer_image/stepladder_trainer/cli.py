@@ -13,6 +13,8 @@ from stepladder_trainer.acceleration import COMPILERS, PRECISIONS, Acceleration
 from stepladder_trainer.checkpoints import KEEP_BEST
 from stepladder_trainer.contract import Scalar, TrialDocument
 from stepladder_trainer.distributed import launch
+from stepladder_trainer.distributed.ranks import ranks
+from stepladder_trainer.flags import check_use, check_values
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.plan import EvaluationSettings
 from stepladder_trainer.probes import options as probes
@@ -29,7 +31,9 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The flags. Hyperparameters of the trial go before those given by --set."""
     tasks = "; ".join(f"{name}: {entry.summary}" for name, entry in catalog.TASKS.items())
-    result = _Parser(prog="python -m stepladder_trainer", description="Trains one trial.", allow_abbrev=False)
+    result = _Parser(
+        prog="python -m stepladder_trainer", description="Trains one trial; `serve` serves one.", allow_abbrev=False
+    )
     result.add_argument("--task", required=True, help=f"{tasks}; or module:function of your own")
     result.add_argument("--data", metavar="PATH", help="the task's file or folder, where it has none of its own")
     result.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the task")
@@ -86,7 +90,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Train the trial of this process; exits with the codes of `outcomes`."""
+    """Train the trial of this process, or `serve` what a trial has trained; exits with the codes of `outcomes`."""
+    if arguments[:1] == ["serve"]:
+        from stepladder_trainer.serving import command
+
+        command.main(arguments[1:])
+        return
     if not {"-h", "--help"}.isdisjoint(arguments):
         parser().print_help()
         return
@@ -96,11 +105,14 @@ def main(arguments: Sequence[str]) -> None:
         launch.only_one_here(os.environ)
     with sdk.trial(target_steps=STANDALONE_STEPS) as trial:
         flags = parser().parse_args(arguments)
-        _at_least_one(flags)
+        check_values(flags)
         entry = registry.task_entry(flags.task)
+        check_use(flags, entry, ranks(os.environ).world)
         trial.default_target(flags.steps)
         trial.keep_best = flags.keep_best
         probe = _probe(flags, trial.document)
+        if isinstance(probe, probes.Warmup):
+            probe.lengths(trial.target_steps)  # for its refusal
         trial.tracking.use(tracking.optional(filter(None, flags.track.split(","))))
         settings = _settings("--set", flags.set)
         model = str(trial.parameters.get("model", flags.model or settings.get("model") or (*entry.models, "mlp")[0]))
@@ -129,6 +141,7 @@ def main(arguments: Sequence[str]) -> None:
             flags.task,
             point,
             every,
+            batch_size_asked="batch_size" in map(hyperparameters.plain_name, (*trial.parameters, *settings)),
             checkpoint_seconds=flags.checkpoint_seconds,
             device=flags.device,
             gpu_memory_fraction=flags.gpu_memory_fraction,
@@ -191,29 +204,6 @@ def _probe(flags: argparse.Namespace, document: TrialDocument) -> probes.Options
     return probes.read({"type": flags.probe, **_settings("--probe-option", flags.probe_option)})
 
 
-def _at_least_one(flags: argparse.Namespace) -> None:
-    for name in ("loader_workers", "training_sample"):
-        if (getattr(flags, name) or 0) < 0:
-            raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 0, not {getattr(flags, name)}")
-    if not 0 < flags.gpu_memory_fraction <= 1:
-        raise ConfigurationError(
-            f"--gpu-memory-fraction must be above 0 and at most 1, not {flags.gpu_memory_fraction}"
-        )
-    for name in (
-        "steps",
-        "processes_per_node",
-        "threads",
-        "evaluate_every",
-        "keep_best",
-        "evaluation_batch_size",
-        "evaluation_sample",
-        "profile",
-    ):
-        value = getattr(flags, name)
-        if value is not None and value < 1:
-            raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
-
-
 def _check(
     entry: catalog.TaskEntry, point: hyperparameters.Hyperparameters, document: TrialDocument, *, probing: bool
 ) -> None:
@@ -225,7 +215,9 @@ def _check(
             f"this trainer does not report {document.objective.metric}: "
             f"name {' or '.join(entry.metrics)} in the study's objective"
         )
-    if not probing and point.schedule.warmup_steps >= document.horizon_steps:
+    warmup = point.schedule.warmup(document.horizon_steps)
+    if not probing and warmup >= document.horizon_steps:
         raise ConfigurationError(
-            f"warmup_steps {point.schedule.warmup_steps} leaves nothing of the {document.horizon_steps} steps: lower it"
+            f"a warmup of {warmup} steps leaves nothing of the {document.horizon_steps}: lower warmup_steps or"
+            " warmup_fraction"
         )

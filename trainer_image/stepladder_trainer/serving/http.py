@@ -1,0 +1,143 @@
+"""The model over HTTP: `/` for people, `/healthz` for the kubelet, `/predict` for programs.
+
+It listens before there is a model, so that a probe is told what it waits for.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import Any, Final
+
+from stepladder_trainer.outcomes import ConfigurationError
+from stepladder_trainer.serving.model import Served
+from stepladder_trainer.serving.page import page
+
+MOST_BYTES: Final = 16 * 2**20  # of a request's body
+STALLED_SECONDS: Final = 10  # a client that sends nothing for so long must not hold its thread for ever
+AT_ONCE: Final = 16  # bodies in memory
+PATHS: Final = ("/", "/healthz", "/predict")
+HTML: Final = "text/html; charset=utf-8"
+LOADING: Final = (503, "text/plain", b"the model is being loaded\n")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Desk:
+    """Whoever answers, as soon as there is somebody."""
+
+    model: Served | None = None
+
+
+class _RefusedError(Exception):
+    """A request that is answered with `status` and a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class _Server(ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is no news."""
+        logger.debug("a request from %s ended early", client_address, exc_info=True)
+
+
+@contextmanager
+def serving(desk: Desk, port: int, host: str = "0.0.0.0") -> Iterator[int]:  # noqa: S104  the Service's way in
+    """Answer at `port` (any free one if it is 0), which is yielded, while the block runs. Raises ConfigurationError if
+    the port cannot be had."""
+    try:
+        server = _Server((host, port), _handler(desk))
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError(f"port {port} cannot be had ({error}): choose another --port") from error
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="serving", daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _handler(desk: Desk) -> type[BaseHTTPRequestHandler]:
+    room = threading.BoundedSemaphore(AT_ONCE)
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = STALLED_SECONDS
+
+        def do_GET(self) -> None:
+            match self.path.partition("?")[0]:
+                case "/healthz":
+                    self._answer(*((200, "text/plain", b"ok\n") if desk.model is not None else LOADING))
+                case "/":
+                    ready = desk.model
+                    self._answer(*((200, HTML, page(ready).encode()) if ready is not None else LOADING))
+                case _:
+                    self._told(404, {"error": f"there is nothing here: try {', '.join(PATHS)}"})
+
+        def do_POST(self) -> None:
+            try:
+                if self.path.partition("?")[0] != "/predict":
+                    raise _RefusedError(404, "there is nothing here: POST to /predict")
+                if desk.model is None:
+                    raise _RefusedError(503, "the model is being loaded: try again")
+                length = self._length()
+                with room:
+                    told = _predicted(desk.model, self.rfile.read(length), length)
+            except _RefusedError as refused:
+                self.close_connection = True  # what was not read would be taken for the next request
+                self._told(refused.status, {"error": str(refused)})
+            except Exception:
+                logger.exception("a request failed")
+                self._told(500, {"error": "the model failed on these inputs: its log says why"})
+            else:
+                self._told(200, told)
+
+        def _length(self) -> int:
+            text = self.headers.get("Content-Length", "")
+            if not text.isdecimal():
+                raise _RefusedError(411, "say with Content-Length how long the body is")
+            if int(text) > MOST_BYTES:
+                raise _RefusedError(413, f"a body may have up to {MOST_BYTES} bytes: send fewer inputs at once")
+            return int(text)
+
+        def _told(self, status: int, body: dict[str, Any]) -> None:
+            self._answer(status, "application/json", json.dumps(body, allow_nan=False).encode())
+
+        def _answer(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it so
+            logger.debug(format, *args)
+
+    return Handler
+
+
+def _predicted(model: Served, body: bytes, length: int) -> dict[str, Any]:
+    if len(body) < length:
+        raise _RefusedError(400, "the body is shorter than its Content-Length")
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _RefusedError(400, f"the body is no JSON: {error}") from error
+    if not isinstance(asked, dict) or "inputs" not in asked:
+        raise _RefusedError(400, 'the body must be {"inputs": [...]}')
+    try:
+        return model.predict(asked["inputs"])
+    except ValueError as error:
+        raise _RefusedError(400, str(error)) from error
