@@ -7,7 +7,7 @@ from pydantic import Field
 from stepladder.api.model import ApiModel, cel, list_map, rules
 from stepladder.api.probes import Probe
 from stepladder.api.samplers import Sampler
-from stepladder.api.space import MAX_PARAMETERS, FixedValue
+from stepladder.api.space import MAX_PARAMETERS, RoundValue
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 MAX_STEPS = 1_000_000_000_000
@@ -172,7 +172,7 @@ class Round(ApiModel):
     max_steps: int = Field(ge=1, le=MAX_STEPS, description="Steps of a full run, and the schedule's horizon.")
     from_: RoundSource | None = Field(default=None, alias="from")
     repeats: int = Field(default=1, ge=1, le=100, description="Runs of each configuration, each with another seed.")
-    parameters: tuple[FixedValue, ...] = Field(
+    parameters: tuple[RoundValue, ...] = Field(
         default=(),
         max_length=MAX_PARAMETERS,
         description="Values for this round only, such as a schedule of its own.",

@@ -30,6 +30,7 @@ class Preset(StrEnum):
     ADAM_BY_BUDGET = "AdamByBudget"
     ADAM_8P = "Adam8p"
     NADAMW = "NAdamW"
+    OPT_LIST = "OptList"
     DETECTION_MODELS = "DetectionModels"
 
 
@@ -104,7 +105,26 @@ class Parameter(ApiModel):
 
 
 class FixedValue(ApiModel):
+    """A value of a parameter of this study."""
+
+    name: str = Field(min_length=1, max_length=128, pattern=PARAMETER_PATTERN, description="A parameter of this study.")
+    value: Scalar = Field(description="Its value.", json_schema_extra=ANY_SCALAR)
+
+
+class SuggestionSource(ApiModel):
+    """A suggestion of an earlier round's probe."""
+
+    round: str = Field(min_length=1, max_length=40, description="The name of an earlier round that is a probe.")
+    suggestion: str = Field(
+        min_length=1, max_length=128, description="Which number of its verdict, such as batch_size; docs/probes.md."
+    )
+
+
+class RoundValue(ApiModel):
     """A value that a round gives to a parameter, whatever the configuration says."""
 
     name: str = Field(min_length=1, max_length=128, pattern=PARAMETER_PATTERN, description="A parameter of this study.")
-    value: Scalar = Field(description="Its value in this round.", json_schema_extra=ANY_SCALAR)
+    value: Scalar | None = Field(default=None, description="Its value in this round.", json_schema_extra=ANY_SCALAR)
+    value_from: SuggestionSource | None = Field(
+        default=None, description="In place of value: what an earlier round's probe has found."
+    )

@@ -18,7 +18,17 @@ from stepladder.api.rounds import (
     RoundSource,
 )
 from stepladder.api.samplers import Sampler, SamplerAlgorithm, WarmStart
-from stepladder.api.space import MAX_PARAMETERS, MAX_PRESETS, FixedValue, Parameter, Preset, Role, When
+from stepladder.api.space import (
+    MAX_PARAMETERS,
+    MAX_PRESETS,
+    FixedValue,
+    Parameter,
+    Preset,
+    Role,
+    RoundValue,
+    SuggestionSource,
+    When,
+)
 from stepladder.api.study_status import BestTrial, RoundStatus, Spread, TrialCounts, TuningStudyStatus
 from stepladder.api.trainer import METRIC_PATTERN, Checkpoints, ClaimReference, Metrics, PodRetention, Trainer
 
@@ -50,10 +60,12 @@ __all__ = [
     "Round",
     "RoundSource",
     "RoundStatus",
+    "RoundValue",
     "Sampler",
     "SamplerAlgorithm",
     "Scale",
     "Spread",
+    "SuggestionSource",
     "Trainer",
     "TrialCounts",
     "TuningStudySpec",
@@ -142,6 +154,12 @@ class TuningStudySpec(ApiModel):
             cel(
                 "self.rounds.all(r, !has(r.from) || !self.rounds.exists(e, e.name == r.from.round && has(e.probe)))",
                 "rounds[].from.round names a probe, which compares no configurations: name a round that searches",
+            ),
+            cel(
+                "self.rounds.all(r, r.parameters.all(p, !has(p.valueFrom)"
+                " || self.rounds.exists(e, e.name == p.valueFrom.round && has(e.probe))))",
+                "rounds[].parameters[].valueFrom.round names no probe of this study: give the name of an earlier round"
+                " that has probe",
             ),
             cel(
                 "self.rounds.all(r, !has(r.probe) || has(r.from) || r.sampler.algorithm != 'QuasiRandom')"

@@ -25,9 +25,10 @@ from stepladder.engine.auto import Choices
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
 from stepladder.engine.ranking import incumbent
-from stepladder.engine.validation import warnings
+from stepladder.engine.suggested import resolved
+from stepladder.engine.validation import warm_start_advice, warnings
 from stepladder.search.histories import asked, histories
-from stepladder.search.warm_start import Source, informed
+from stepladder.search.warm_start import Source, best_of, informed
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class StudyReconciler:
             await self._write_status(study, old, spec, self._circumstances(study, problem=problem))
             return None
         seen = self._observe(study, spec, old)
+        spec = seen.spec
         objections = "" if seen.finished else await self._adopt(study, spec)
         hindrance = await self._missing_claim(study, spec, seen)
         requeue: float | None = None
@@ -111,9 +113,10 @@ class StudyReconciler:
 
     def _observe(self, study: Object, spec: TuningStudySpec, old: TuningStudyStatus) -> Observed:
         meta = study["metadata"]
+        trials = self._views.of(study, self._cache.children(TRIALS, meta["namespace"], meta["name"]))
         return Observed(
-            spec=spec,
-            trials=self._views.of(study, self._cache.children(TRIALS, meta["namespace"], meta["name"])),
+            spec=resolved(spec, trials),
+            trials=trials,
             elapsed_seconds=seconds_between(old.start_time, to_wire(self._clock.now())),
             finished=old.completion_time is not None,
         )
@@ -178,7 +181,7 @@ class StudyReconciler:
             spec = self._specs.of(found).spec if found is not None else None
             if found is not None and spec is not None and found.get("status", {}).get("completionTime"):
                 labelled = self._cache.children(TRIALS, namespace, source.study)
-                yield Source(spec, self._views.of(found, labelled), source.best)
+                yield Source(spec, self._views.of(found, labelled), source.best, source.study)
 
     async def _apply(
         self, study: Object, spec: TuningStudySpec, seen: Observed, planned: Plan
@@ -281,7 +284,19 @@ class StudyReconciler:
                 await self._events.record(
                     written, Happening("Advice", f"{advice.field}: {advice.message}", warning=True)
                 )
+        for sentence in self._stale(study, spec, old, new) if spec is not None else ():
+            await self._events.record(written, Happening("RetuneRequired", sentence, warning=True))
         return None
+
+    def _stale(
+        self, study: Object, spec: TuningStudySpec, old: TuningStudyStatus, new: TuningStudyStatus
+    ) -> Iterator[str]:
+        """What of an earlier study does not hold for a round that has just begun from it."""
+        before = {round_.name for round_ in old.rounds if round_.trials.total}
+        begun = {round_.name for round_ in new.rounds if round_.trials.total} - before
+        for round_ in (r for r in spec.rounds if r.name in begun and r.sampler.warm_start):
+            for source in self._sources(study, round_.sampler.warm_start):
+                yield from warm_start_advice(spec, round_, source.name, best_of(source))
 
 
 def _record_name(study: Object) -> str:

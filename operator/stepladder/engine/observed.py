@@ -70,7 +70,7 @@ class TrialView:
 class Observed:
     """The study as it is now. `trials` are in number order, those that people added after the others."""
 
-    spec: TuningStudySpec
+    spec: TuningStudySpec  # with what probes have suggested in its place (`suggested.resolved`)
     trials: tuple[TrialView, ...] = ()
     elapsed_seconds: float = 0.0  # since the study started
     finished: bool = False  # its Succeeded condition is already True or False

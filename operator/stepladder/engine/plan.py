@@ -14,7 +14,7 @@ from operator import attrgetter
 from stepladder.api.model import Scalar
 from stepladder.api.study import Round, TuningStudySpec
 from stepladder.api.trial import Desired, Outcome
-from stepladder.engine import space, verdict
+from stepladder.engine import space, suggested, verdict
 from stepladder.engine.actions import Action, Ask, Plan, Promote, SetDesired, Start, Stop, Verdict
 from stepladder.engine.ladder import Promotion
 from stepladder.engine.observed import Observed, TrialView
@@ -69,7 +69,7 @@ def plan(observed: Observed) -> Plan:
 
 
 def _running(observed: Observed) -> tuple[_Round | None, Verdict | None]:
-    """The first round that is not done; or none and, if a round has nothing to start from, that verdict."""
+    """The first round that is not done; or none and, if a round lacks what it is to start from, that verdict."""
     trials = by_round(observed.trials)
     begun = {name for name, of_round in trials.items() if not of_round[0].added}
     view: _Round | None = None
@@ -84,6 +84,8 @@ def _running(observed: Observed) -> tuple[_Round | None, Verdict | None]:
             seeds = [space.override(observed.spec, round_, configuration.runs[0].parameters) for configuration in best]
             if any(trial.added for trial in source):
                 seeds = _settled(seeds, trials.get(round_.name, ()))
+        if untold := suggested.unknown(round_):
+            return None, verdict.nothing_suggested(observed, round_.name, *untold[0])
         of_round = trials.get(round_.name, ())
         view = _view(observed.spec, round_, [trial for trial in of_round if not trial.added], seeds)
         # A later round starts from the best of this one, added ones too; once it has begun they are waited for last.

@@ -1,5 +1,6 @@
 """What a probe is told to do, spelled out, and what that costs."""
 
+from collections.abc import Mapping
 from math import log10
 from typing import Final
 
@@ -11,6 +12,18 @@ _SHORTEST_WARMUP: Final = 10
 _WARMUP_SHARE: Final = 10  # the longest warmup tried is one in so many of maxSteps
 _GRID: Final = (1e-4, 1.0, 5)  # of StepBudget: least, greatest, count
 _DOUBLINGS: Final = 20  # of a batch size whose end only memory knows
+
+
+SUGGESTIONS: Final[Mapping[ProbeType, frozenset[str]]] = {
+    ProbeType.LEARNING_RATE_RANGE: frozenset(
+        ("learning_rate", "minimum/10", "steepest", "valley", "min_learning_rate", "max_learning_rate")
+    ),
+    ProbeType.THROUGHPUT: frozenset(("batch_size", "largest_batch_size", "examples_per_second", "seconds_per_step")),
+    ProbeType.INSTABILITY: frozenset(("unstable_factor", "unstable_learning_rate", "stable_factor", "gradient_clip")),
+    ProbeType.WARMUP: frozenset(("warmup_steps", "learning_rate", "max_train_steps")),
+    ProbeType.STEP_BUDGET: frozenset(("max_train_steps", "learning_rate")),
+}
+"""What a verdict of each type may suggest (docs/probes.md)."""
 
 
 def options(probe: Probe, max_steps: int) -> dict[str, JsonValue]:

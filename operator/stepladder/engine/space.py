@@ -48,9 +48,14 @@ def existing(parameters: Sequence[Parameter], values: Mapping[str, Scalar]) -> d
     return {name: value for name, value in values.items() if name in kept}
 
 
+def stated(round_: Round) -> dict[str, Scalar]:
+    """The round's own values, but for those that a probe has yet to tell: until then the study's stand for them."""
+    return {given.name: given.value for given in round_.parameters if given.value is not None}
+
+
 def round_parameters(spec: TuningStudySpec, round_: Round) -> tuple[Parameter, ...]:
     """The study's parameters with the round's values fixed in their place; a name new to the study is added."""
-    overrides = {fixed.name: fixed.value for fixed in round_.parameters}
+    overrides = stated(round_)
     known = tuple(_fixed(p, overrides[p.name]) if p.name in overrides else p for p in spec.parameters)
     names = {p.name for p in known}
     added = tuple(Parameter(name=n, role=Role.FIXED, value=v) for n, v in overrides.items() if n not in names)
@@ -87,7 +92,7 @@ def override(spec: TuningStudySpec, round_: Round, values: Mapping[str, Scalar])
     """
     passing = {fixed.name for earlier in spec.rounds for fixed in earlier.parameters}
     again = {p.name: p.value for p in spec.parameters if p.name in passing and p.value is not None}
-    return existing(spec.parameters, {**values, **again, **{fixed.name: fixed.value for fixed in round_.parameters}})
+    return existing(spec.parameters, {**values, **again, **stated(round_)})
 
 
 def _settings(parameters: Sequence[Parameter]) -> Iterator[Mapping[str, Scalar]]:

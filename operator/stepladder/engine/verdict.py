@@ -1,16 +1,19 @@
 """Whether the study is over, and why."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
+from stepladder.api.study import SuggestionSource
 from stepladder.api.trial import Outcome
 from stepladder.engine import budget
 from stepladder.engine.actions import Verdict
-from stepladder.engine.observed import Observed
+from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.ranking import incumbent, meets_target, round_verdict
 
 BUDGET_EXHAUSTED: Final = "BudgetExhausted"
 NO_RESULT: Final = "NoResult"
+NO_SUGGESTION: Final = "NoSuggestion"
 ROUNDS_COMPLETED: Final = "RoundsCompleted"
 TARGET_REACHED: Final = "TargetReached"
 TOO_MANY_FAILURES: Final = "TooManyFailures"
@@ -28,7 +31,7 @@ def early(observed: Observed, *, rounds_done: bool) -> Verdict | None:
     if failed > spec.failure_policy.max_failed_trials:
         message = (
             f"{failed} trials failed, and failurePolicy.maxFailedTrials allows {spec.failure_policy.max_failed_trials}:"
-            f" see the failed trials' conditions.{_first_failure(observed)}"
+            f" see the failed trials' conditions.{_first_failure(observed.trials)}"
         )
         return Verdict(succeeded=False, reason=TOO_MANY_FAILURES, message=message)
     spent = budget.exhausted(observed)
@@ -57,6 +60,21 @@ def nothing_to_start_from(observed: Observed, round_name: str, source: str) -> V
     return Verdict(succeeded=False, reason=NO_RESULT, message=message)
 
 
+def nothing_suggested(observed: Observed, round_name: str, parameter: str, source: SuggestionSource) -> Verdict:
+    """The verdict on a study whose round `round_name` takes a value from a probe that has ended without it."""
+    probed = [trial for trial in observed.trials if trial.round == source.round]
+    found = round_verdict(probed)
+    if found is None:
+        why = f"which has come to no verdict.{_first_failure(probed)}"
+    else:
+        why = f"which suggests none: {found.summary.rstrip('.')}."
+    message = (
+        f"Round {round_name} takes {parameter} from {source.suggestion} of {source.round}, {why} Apply another study,"
+        f" with a value in the place of valueFrom, or a probe that finds one. {_best(observed)}"
+    )
+    return Verdict(succeeded=False, reason=NO_SUGGESTION, message=message)
+
+
 def _answers(observed: Observed) -> tuple[bool, str]:
     """Of a study of nothing but probes: whether each has its verdict, and what they say."""
     verdicts = {
@@ -65,7 +83,7 @@ def _answers(observed: Observed) -> tuple[bool, str]:
     }
     without = [name for name, found in verdicts.items() if found is None]
     if without:
-        return False, f"No trial of {', '.join(without)} has come to a verdict.{_first_failure(observed)}"
+        return False, f"No trial of {', '.join(without)} has come to a verdict.{_first_failure(observed.trials)}"
     return True, " ".join(f"{name}: {found.summary}" for name, found in verdicts.items() if found is not None)
 
 
@@ -77,11 +95,11 @@ def _best(observed: Observed) -> str:
     outcomes = Counter(trial.outcome for trial in observed.trials)
     return (
         f"No trial has a finite result: of {len(observed.trials)}, {outcomes[Outcome.INFEASIBLE]} were infeasible"
-        f" and {outcomes[Outcome.FAILED]} failed.{_first_failure(observed)}"
+        f" and {outcomes[Outcome.FAILED]} failed.{_first_failure(observed.trials)}"
     )
 
 
-def _first_failure(observed: Observed) -> str:
-    told = (t for t in observed.trials if t.outcome is Outcome.FAILED and t.trouble)
+def _first_failure(trials: Iterable[TrialView]) -> str:
+    told = (t for t in trials if t.outcome is Outcome.FAILED and t.trouble)
     first = next(told, None)
     return f" {first.name}: {first.trouble}" if first else ""

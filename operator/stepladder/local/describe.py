@@ -72,6 +72,8 @@ def _round(spec: TuningStudySpec, round_: Round, choices: Choices | None) -> dic
         "maxSteps": round_.max_steps,
         "pruner": _decided(round_.pruner.algorithm, choices.pruner if choices else None),
     }
+    if round_.parameters:
+        told["parameters"] = [given.wire() for given in round_.parameters]
     if round_.probe is not None:
         told["probe"] = probes.options(round_.probe, round_.max_steps)
     if round_.from_ is None:

@@ -67,6 +67,8 @@ def _round(told: Told) -> Iterator[str]:
     repeats = f", each {told['repeats']} times" if told["repeats"] > 1 else ""
     yield f"Round {told['name']}: {count}{repeats}, up to {told['maxSteps']:,} steps"
     rows: list[tuple[str, ...]] = []
+    if "parameters" in told:
+        rows.append(("with", ", ".join(map(_given, told["parameters"]))))
     if "probe" in told:
         rows.append(("probe", _probe(told["probe"])))
     if "from" in told:
@@ -81,6 +83,12 @@ def _round(told: Told) -> Iterator[str]:
     rows += _ladders(told["ladders"])
     rows.append(("steps", _steps(told["steps"])))
     yield from (f"  {row}" for row in _aligned(rows))
+
+
+def _given(told: Told) -> str:
+    if "valueFrom" in told:
+        return f"{told['name']} from {told['valueFrom']['suggestion']} of {told['valueFrom']['round']}"
+    return f"{told['name']} {told['value']}" if "value" in told else told["name"]
 
 
 def _probe(told: Told) -> str:

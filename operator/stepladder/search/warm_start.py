@@ -19,6 +19,7 @@ class Source:
     spec: TuningStudySpec
     trials: Sequence[TrialView]
     best: int
+    name: str = ""
 
 
 def informed(history: History, spec: TuningStudySpec, sources: Iterable[Source]) -> History:
@@ -33,7 +34,7 @@ def informed(history: History, spec: TuningStudySpec, sources: Iterable[Source])
     space = Space(history.parameters)
     first: list[dict[str, Scalar]] = []
     for source in sources:
-        for parameters in _best(source):
+        for parameters in best_of(source):
             if (projected := _projected(space, parameters)) and projected not in first:
                 first.append(projected)
     measured = (s for s in sources if _measures(s.spec) == _measures(spec))
@@ -50,7 +51,7 @@ def _measures(spec: TuningStudySpec) -> tuple[str, str]:
     return spec.objective.metric, spec.objective.direction
 
 
-def _best(source: Source) -> list[Mapping[str, Scalar]]:
+def best_of(source: Source) -> list[Mapping[str, Scalar]]:
     """Best first: those of the last round, which retrained the best of the others, then those of the rounds before."""
     found: list[Mapping[str, Scalar]] = []
     for round_ in reversed(source.spec.rounds):

@@ -1,25 +1,38 @@
 """What there is for a study to go by: no more configurations than the table has, and no other study."""
 
-from stepladder.api.study import TuningStudySpec
+from stepladder.api.study import Round, TuningStudySpec
 from stepladder.engine.space import settings
+from stepladder.engine.suggested import unknown
 from stepladder.simulation.curves import Refused
 from stepladder.simulation.table import Table
 
 
 def unprobed(spec: TuningStudySpec) -> tuple[TuningStudySpec, tuple[str, ...]]:
-    """The study without its probes, and a sentence for each that is left out.
+    """The study without its probes and what they would tell, and a sentence for each that is left out.
 
     Raises Refused where nothing is left.
     """
     searched = tuple(round_ for round_ in spec.rounds if round_.probe is None)
     if not searched:
         raise Refused("every round is a probe, which measures what no table of curves holds: add a round that searches")
-    notes = tuple(
+    notes = [
         f"round {round_.name}: a probe is left out, since it measures what no table of curves holds"
         for round_ in spec.rounds
         if round_.probe is not None
-    )
-    return spec.model_copy(update={"rounds": searched}), notes
+    ]
+    notes += [
+        f"round {round_.name}: {name} is as spec.parameters has it, since the probe {source.round} is left out"
+        for round_ in searched
+        for name, source in unknown(round_)
+    ]
+    return spec.model_copy(update={"rounds": tuple(map(_untold, searched))}), tuple(notes)
+
+
+def _untold(round_: Round) -> Round:
+    """The round without the values that probes would tell: the study's own stand in their places."""
+    untold = {name for name, _ in unknown(round_)}
+    stated = tuple(given for given in round_.parameters if given.name not in untold)
+    return round_.model_copy(update={"parameters": stated}) if untold else round_
 
 
 def capped(spec: TuningStudySpec, table: Table) -> tuple[TuningStudySpec, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import pytest
 from control.world import NAME, NAMESPACE, play, study
 from stepladder.api import names
 from stepladder.api.conditions import ConditionType
-from stepladder.control.store import STUDIES, TRIALS, Object
+from stepladder.control.store import EVENTS, STUDIES, TRIALS, Object
 from stepladder.local.store import MemoryStore
 
 MINE = {names.STUDY_LABEL: NAME}
@@ -78,3 +78,33 @@ def test_the_earlier_study_may_go_once_the_round_has_begun(algorithm: str) -> No
     assert [trial["outcome"] for trial in report.trials.values()] == ["Completed"] * 4
     assert report.trained_steps == 3 * 9 + 4 * 9, "the earlier study's and its own, none of them twice"
     assert report.trials["study-0"]["parameters"] == begun["study-0"]["spec"]["parameters"] == {"x": 0.25}
+
+
+@pytest.mark.parametrize(("size", "told"), [(64, 1), (32, 0)])
+def test_another_batch_size_than_the_earlier_study_had_is_told_once(size: int, told: int) -> None:
+    """Catches results that are taken for evidence silently, and an Event with every trial."""
+    said: list[Object] = []
+    rate = {"name": "learning_rate", "float": {"min": 0.01, "max": 1.0}}
+    x = {"name": "x", "role": "Fixed", "value": 0.5}
+
+    def sized(manifest: Object, batch_size: int) -> Object:
+        batch = {"name": "batch_size", "role": "Fixed", "value": batch_size}
+        manifest["spec"]["parameters"] = [rate, x, batch]
+        return manifest
+
+    async def meddle(store: MemoryStore) -> None:
+        await store.create(STUDIES, sized(before, 32))
+        await asyncio.sleep(300)
+        said.extend((await store.list(EVENTS, NAMESPACE)).items)
+
+    before = earlier()
+    listed = [{"learning_rate": 0.1}, {"learning_rate": 0.2}]
+    before["spec"]["rounds"][0]["sampler"]["explicit"]["configurations"] = listed
+    report = play(sized(warm(), size), meddle=meddle)
+    assert report.reason == "RoundsCompleted"
+    events = [(event["message"], event["count"]) for event in said if event["reason"] == "RetuneRequired"]
+    message = (
+        "round explore: batch_size is 64 here and was 32 in study earlier, whose results are no evidence for this size:"
+        " learning_rate must be tuned anew, so leave the ranges wide, or keep the size"
+    )
+    assert events == [(message, 1)] * told

@@ -1,6 +1,6 @@
 """A cluster in a few lines: it applies plans, trains in no time, and can be made to fail in any order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
@@ -11,6 +11,7 @@ from stepladder.api.trial import Desired, Observation, Outcome
 from stepladder.engine.actions import Action, Promote, SetDesired, Start, Stop, Verdict
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
+from stepladder.engine.suggested import resolved
 
 Objective = Callable[[TrialView, int], float]
 """The objective of a trial after so many steps."""
@@ -49,11 +50,12 @@ class Simulator:
     trials: dict[str, TrialView] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
     log: list[Action] = field(default_factory=list)
+    suggestions: Mapping[str, float] = field(default_factory=dict)  # of every probe
 
     def observe(self) -> Observed:
         """What `plan` sees now."""
         in_order = sorted(self.trials.values(), key=lambda trial: trial.number)
-        return Observed(self.spec, tuple(in_order), self.elapsed_seconds)
+        return Observed(resolved(self.spec, in_order), tuple(in_order), self.elapsed_seconds)
 
     def apply(self, actions: Iterable[Action]) -> None:
         """Do what a plan asks for. Refuses what the API server would refuse."""
@@ -81,7 +83,8 @@ class Simulator:
         """The trial's segment ends with a result, or a probe with its verdict; its pod is still there."""
         probe = next(round_.probe for round_ in self.spec.rounds if round_.name == trial.round)
         if probe is not None:
-            verdict = ProbeVerdict(type=probe.type, summary=f"{trial.name} has measured.")
+            summary = f"{trial.name} has measured."
+            verdict = ProbeVerdict(type=probe.type, summary=summary, suggestions=dict(self.suggestions))
             trained = trial.trained_steps + trial.target_steps
             self._change(trial.name, outcome=Outcome.COMPLETED, verdict=verdict, trained_steps=trained, has_pod=False)
             return

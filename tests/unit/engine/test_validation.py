@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stepladder.api.study import TuningStudySpec
-from stepladder.engine.validation import examine, problems, warnings
+from stepladder.engine.validation import examine, problems, warm_start_advice, warnings
 
 TEMPLATE: dict[str, Any] = {"spec": {"containers": [{"name": "trainer", "image": "trainer"}]}}
 CLAIM = {"persistentVolumeClaim": {"claimName": "checkpoints"}}
@@ -132,6 +132,8 @@ def fixed(name: str, value: Any) -> dict[str, Any]:
 
 THROUGHPUT = {"name": "speed", "maxSteps": 100, "probe": {"type": "Throughput"}}
 BASELINE = {"algorithm": "OneAtATime", "oneAtATime": {"baseline": [{"name": "width", "value": 64}]}}
+LISTED = {"algorithm": "Explicit", "explicit": {"configurations": [{"learning_rate": 0.1}]}}
+MEASURED = {"name": "batch_size", "valueFrom": {"round": "speed", "suggestion": "batch_size"}}
 WIDTH = {"name": "width", "categorical": {"values": [64, 128, 256, 512, 1024, 2048, 4096, 8192]}}
 UNIT = [{"name": name, "float": {"min": 0, "max": 1}} for name in "abcd"]
 
@@ -175,6 +177,39 @@ ADVICE: dict[str, tuple[TuningStudySpec, str]] = {
     "the throughput of another model": (
         spec(LEARNING_RATE, WIDTH, rounds=(THROUGHPUT | {"sampler": BASELINE}, EXPLORE)),
         "spec.rounds[0].probe",
+    ),
+    "the throughput of another width": (
+        spec(
+            LEARNING_RATE,
+            fixed("batch_size", 64),
+            fixed("width", 64),
+            rounds=(
+                THROUGHPUT | {"sampler": LISTED},
+                EXPLORE | {"parameters": [{"name": "width", "value": 256}, MEASURED]},
+            ),
+        ),
+        "spec.rounds[1].parameters",
+    ),
+    "the throughput of another than the best": (
+        spec(
+            WIDTH,
+            *SPARE,
+            fixed("batch_size", 64),
+            rounds=(
+                EXPLORE | {"name": "before"},
+                THROUGHPUT | {"sampler": BASELINE},
+                {"name": "final", "from": {"round": "before"}, "maxSteps": 270, "parameters": [MEASURED]},
+            ),
+        ),
+        "spec.rounds[2].parameters",
+    ),
+    "a batch size that was measured and then left": (
+        spec(
+            LEARNING_RATE,
+            fixed("batch_size", 64),
+            rounds=(THROUGHPUT | {"sampler": LISTED}, EXPLORE | {"parameters": [MEASURED]}, final()[1]),
+        ),
+        "spec.rounds[2].parameters",
     ),
     "linear beta": (
         spec({"name": "adam.beta2", "float": {"min": 0.9, "max": 0.999}}),
@@ -244,6 +279,15 @@ def test_advice(what: str) -> None:
             rounds=final(parameters=[{"name": "augmentation", "value": "none"}]),
         ),
         spec(LEARNING_RATE, WIDTH, rounds=(EXPLORE, THROUGHPUT | {"from": {"round": "explore"}})),
+        spec(
+            LEARNING_RATE,
+            fixed("batch_size", 64),
+            rounds=(
+                THROUGHPUT | {"sampler": LISTED},
+                EXPLORE | {"parameters": [MEASURED]},
+                final(parameters=[MEASURED])[1],
+            ),
+        ),
         spec(LEARNING_RATE, fixed("gradient_accumulation_steps", 1)),
         spec({"name": "momentum", "float": {"min": 0.85, "max": 0.98}}),
         spec({"name": "beta1", "float": {"min": 0.9, "max": 0.9999, "scale": "LogOneMinus"}}),
@@ -259,3 +303,25 @@ def test_advice(what: str) -> None:
 def test_no_advice(fine: TuningStudySpec) -> None:
     """Advice against what is right teaches people to read over it."""
     assert warnings(fine) == ()
+
+
+@pytest.mark.parametrize(
+    ("here", "before", "stale"),
+    [(256, [64, 256], True), (64, [64, 64.0], False), (64, [None], False)],
+)
+def test_what_an_earlier_study_found_with_another_batch_size_is_stale(
+    here: int, before: list[float | None], stale: bool
+) -> None:
+    """Catches advice that is given for nothing: the same size, or none that anybody knows."""
+    warm = EXPLORE | {"sampler": {"algorithm": "Random", "warmStart": [{"study": "old"}]}}
+    study = spec(LEARNING_RATE, fixed("batch_size", here), rounds=(warm,))
+    taken: list[dict[str, Any]] = [
+        {} if size is None else {"batch_size": size, "learning_rate": 0.1} for size in before
+    ]
+    said = [
+        "round explore: batch_size is 256 here and was 64 in study old, whose results are no evidence for this size:"
+        " learning_rate must be tuned anew, so leave the ranges wide, or keep the size"
+    ]
+    assert list(warm_start_advice(study, study.rounds[0], "old", taken)) == said * stale
+    nothing_bound = spec(*SPARE, fixed("batch_size", here), rounds=(warm,))
+    assert list(warm_start_advice(nothing_bound, nothing_bound.rounds[0], "old", taken)) == []

@@ -146,6 +146,18 @@ def test_a_probe_is_described_by_what_it_will_do() -> None:
     assert example("probes/warmup.yaml")["steps"]["planned"] == 3 * (10 + 100)
 
 
+def test_what_a_round_sets_is_told_with_where_it_comes_from() -> None:
+    measured = {"name": "batch_size", "valueFrom": {"round": "speed", "suggestion": "batch_size"}}
+    schedule = {"name": "schedule", "value": "cosine"}
+    fixed = [{"name": name, "role": "Fixed", "value": value} for name, value in (("batch_size", 64), ("schedule", "x"))]
+    probe = {"type": "Throughput", "throughput": {"maxBatchSize": 64}}
+    speed = {"name": "speed", "maxSteps": 20, "probe": probe, "sampler": {"algorithm": "OneAtATime"}}
+    search = {"name": "search", "trials": 2, "maxSteps": 9, "parameters": [measured, schedule]}
+    asked = told(BETA, *fixed, rounds=[speed, search])
+    assert (asked["problems"], asked["rounds"][1]["parameters"]) == ([], [measured, schedule])
+    assert "  with     batch_size from batch_size of speed, schedule cosine" in list(lines(asked))
+
+
 def test_what_is_taken_over_into_longer_training_is_told_with_how_likely_it_holds() -> None:
     """Tuning Playbook, Round 1 of compute-bound training. Nothing where training is no longer than it was."""
     explore = {"name": "explore", "trials": 9, "maxSteps": 90}

@@ -10,6 +10,7 @@ from stepladder.control.store import Invalid
 from stepladder.local.manifest_check import checked
 from stepladder.simulation.command import question
 from stepladder.simulation.curves import Refused, read
+from stepladder.simulation.study import SimulatedStudy
 
 GOOD = line({"x": 0.5}, [10, 20], lambda _: 0.1)
 ASHA = {"algorithm": "ASHA", "minSteps": 10, "reductionFactor": 2}
@@ -152,3 +153,18 @@ def test_a_probe_is_left_out_and_told() -> None:
     assert notes == ("round round-0: a probe is left out, since it measures what no table of curves holds",)
     assert [round_.name for round_ in asked.spec.rounds] == ["round-1"]
     assert "every round is a probe" in said(constant(4, [10]), probe)
+
+
+def test_what_the_probe_would_have_told_is_as_the_study_has_it() -> None:
+    """Catches a simulation that ends for want of a verdict, and one that is silent about it."""
+    probe = {"maxSteps": 400, "sampler": {"algorithm": "OneAtATime"}, "probe": {"type": "Throughput"}}
+    taken = {"name": "batch_size", "valueFrom": {"round": "round-0", "suggestion": "batch_size"}}
+    study = manifest(probe, {"trials": 2, "maxSteps": 10, "parameters": [taken]})
+    study["spec"]["parameters"].append({"name": "batch_size", "role": "Fixed", "value": 64})
+    asked, notes = question(checked(study), "c.jsonl", constant(4, [10]))
+    assert notes[1] == "round round-1: batch_size is as spec.parameters has it, since the probe round-0 is left out"
+    ending = SimulatedStudy("s", asked.spec, asked.table, asked.conditions).run()
+    assert (ending.verdict.reason, [trial.parameters["batch_size"] for trial in ending.trials]) == (
+        "RoundsCompleted",
+        [64, 64],
+    )

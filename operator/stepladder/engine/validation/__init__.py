@@ -12,12 +12,13 @@ from stepladder.api.study import TuningStudySpec
 from stepladder.engine import presets
 from stepladder.engine.reading import read
 from stepladder.engine.validation.advice import advice
+from stepladder.engine.validation.moving import warm_start_advice
 from stepladder.engine.validation.problem import Problem, unreadable
 from stepladder.engine.validation.rounds import round_problems
 from stepladder.engine.validation.space import space_problems
 from stepladder.engine.validation.template import template_problems
 
-__all__ = ["Problem", "examine", "problems", "warnings"]
+__all__ = ["Problem", "examine", "problems", "warm_start_advice", "warnings"]
 
 
 def examine(spec: Mapping[str, Any]) -> tuple[TuningStudySpec | None, tuple[Problem, ...]]:

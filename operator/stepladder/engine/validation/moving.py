@@ -5,11 +5,13 @@ All of it is the Tuning Playbook's: "Deciding how long to train when training is
 training is not compute-bound" on regularisation, which takes more steps.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from stepladder.api.model import Scalar
 from stepladder.api.probes import ProbeType
 from stepladder.api.study import Role, Round, TuningStudySpec
+from stepladder.engine.space import same, stated
+from stepladder.engine.suggested import unknown
 from stepladder.engine.transfer import (
     ARCHITECTURE,
     AUGMENTATION,
@@ -23,10 +25,12 @@ from stepladder.engine.validation.parameters import BATCH_SIZES
 from stepladder.engine.validation.problem import Problem
 
 OFF = ("none", 0, False)
+TIMED = (*ARCHITECTURE, "optimizer", "update_rule")
+"""What decides how long a step takes."""
 
 
 def moving_advice(spec: TuningStudySpec) -> Iterator[Problem]:
-    """Of all rounds of a search that start from an earlier one, and of what a throughput probe was asked for."""
+    """Of all rounds of a search that start from an earlier one, and of what throughput probes were asked for."""
     by_name = {round_.name: round_ for round_ in spec.rounds}
     for index, round_ in enumerate(spec.rounds):
         source = by_name.get(round_.from_.round) if round_.from_ and round_.probe is None else None
@@ -35,6 +39,26 @@ def moving_advice(spec: TuningStudySpec) -> Iterator[Problem]:
             yield from _batch_size(spec, source, round_, f"spec.rounds[{index}]")
             yield from _more_steps(spec, source, round_, f"spec.rounds[{index}]")
     yield from _throughput(spec)
+    for index, round_ in enumerate(spec.rounds):
+        for given in round_.parameters:
+            source = by_name.get(given.value_from.round) if given.value_from else None
+            if source is not None and plain(given.name) in BATCH_SIZES:
+                yield from _timed_otherwise(spec, source, round_, f"spec.rounds[{index}].parameters")
+
+
+def warm_start_advice(
+    spec: TuningStudySpec, round_: Round, study: str, configurations: Sequence[Mapping[str, Scalar]]
+) -> Iterator[str]:
+    """Of a round that begins from an earlier study, whose best configurations these are: sentences."""
+    now, bound = _fixed(spec, round_), _bound(spec)
+    for name in [name for name in now if plain(name) in BATCH_SIZES and bound]:
+        before = [values[name] for values in configurations if name in values and not same(values[name], now[name])]
+        if before:
+            yield (
+                f"round {round_.name}: {name} is {now[name]} here and was {before[0]} in study {study}, whose results"
+                f" are no evidence for this size: {', '.join(bound)} must be tuned anew, so leave the ranges wide, or"
+                " keep the size"
+            )
 
 
 def _schedule(spec: TuningStudySpec, source: Round, round_: Round, field: str) -> Iterator[Problem]:
@@ -48,8 +72,7 @@ def _schedule(spec: TuningStudySpec, source: Round, round_: Round, field: str) -
 
 
 def _batch_size(spec: TuningStudySpec, source: Round, round_: Round, field: str) -> Iterator[Problem]:
-    before, now = _fixed(spec, source), _fixed(spec, round_)
-    bound = [name for name in _searched(spec) if plain(name) in (*OPTIMIZATION, *REGULARISATION)]
+    before, now, bound = _fixed(spec, source), _fixed(spec, round_), _bound(spec)
     for name in now:
         if plain(name) in BATCH_SIZES and name in before and now[name] != before[name] and bound:
             yield Problem(
@@ -76,7 +99,7 @@ def _more_steps(spec: TuningStudySpec, source: Round, round_: Round, field: str)
 def _throughput(spec: TuningStudySpec) -> Iterator[Problem]:
     """The size of a batch is found for one model and one optimizer."""
     asked = [i for i, r in enumerate(spec.rounds) if r.probe is not None and r.probe.type is ProbeType.THROUGHPUT]
-    searched = [name for name in _searched(spec) if plain(name) in (*ARCHITECTURE, "optimizer")]
+    searched = [name for name in _searched(spec) if plain(name) in TIMED]
     searches = [i for i, round_ in enumerate(spec.rounds) if round_.probe is None and round_.from_ is None]
     if asked and searched and any(index > asked[-1] for index in searches):
         yield Problem(
@@ -86,14 +109,34 @@ def _throughput(spec: TuningStudySpec) -> Iterator[Problem]:
         )
 
 
+def _timed_otherwise(spec: TuningStudySpec, source: Round, round_: Round, field: str) -> Iterator[Problem]:
+    """Of a round that takes the size of its batches from the probe `source`."""
+    before, now = _fixed(spec, source), _fixed(spec, round_)
+    changed = [name for name in now if plain(name) in TIMED and name in before and now[name] != before[name]]
+    if round_.from_ is not None and (source.from_ is None or source.from_.round != round_.from_.round):
+        changed += [name for name in _searched(spec) if plain(name) in TIMED]
+    if changed:
+        yield Problem(
+            field,
+            f"{source.name} measures the size of a batch with another {', '.join(changed)} than {round_.name} has:"
+            " measure it again with these, and take it from there",
+        )
+
+
+def _bound(spec: TuningStudySpec) -> list[str]:
+    """What is searched, and best for one size of batches alone."""
+    return [name for name in _searched(spec) if plain(name) in (*OPTIMIZATION, *REGULARISATION)]
+
+
 def _searched(spec: TuningStudySpec) -> list[str]:
     return [parameter.name for parameter in spec.parameters if parameter.role is not Role.FIXED]
 
 
 def _fixed(spec: TuningStudySpec, round_: Round) -> Mapping[str, Scalar]:
-    """What does not vary within the round."""
-    stated = {p.name: p.value for p in spec.parameters if p.role is Role.FIXED and p.value is not None}
-    return stated | {fixed.name: fixed.value for fixed in round_.parameters}
+    """What does not vary within the round; what a probe has yet to tell, in words."""
+    of_study = {p.name: p.value for p in spec.parameters if p.role is Role.FIXED and p.value is not None}
+    untold = {name: f"what {source.round} finds" for name, source in unknown(round_)}
+    return of_study | stated(round_) | untold
 
 
 def _more(before: Scalar, now: Scalar) -> bool:

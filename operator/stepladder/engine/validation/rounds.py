@@ -6,6 +6,7 @@ from math import prod
 from stepladder.api.study import MAX_TRIALS, Role, Round, TuningStudySpec
 from stepladder.engine.validation.problem import Problem
 from stepladder.engine.validation.proposals import proposal_problems
+from stepladder.engine.validation.suggestions import suggestion_problems
 
 
 def round_problems(spec: TuningStudySpec) -> Iterator[Problem]:
@@ -14,6 +15,7 @@ def round_problems(spec: TuningStudySpec) -> Iterator[Problem]:
     for index, round_ in enumerate(spec.rounds):
         field = f"spec.rounds[{index}]"
         yield from _overrides(spec, round_, field)
+        yield from suggestion_problems(round_, field, spec.rounds[:index])
         yield from _settings(spec, round_, field)
         yield from _source(round_, field, configurations)
         yield from proposal_problems(spec, round_, field)

@@ -6,7 +6,7 @@ from math import exp, log
 from stepladder.api.model import Scalar
 from stepladder.api.ranges import WIDEST_BELL, LogNormal
 from stepladder.api.study import Parameter, Role, TuningStudySpec
-from stepladder.engine.space import same
+from stepladder.engine.space import same, stated
 from stepladder.engine.validation.problem import Problem
 
 
@@ -63,6 +63,14 @@ def _condition(parameter: Parameter, field: str, spec: TuningStudySpec) -> Itera
             f"{when.parameter} is no parameter of this study or of its presets: correct the name or add the parameter",
         )
         return
+    told = [r.name for r in spec.rounds for given in r.parameters if given.name == parent.name and given.value_from]
+    if told:
+        yield Problem(
+            f"{field}.when.parameter",
+            f"{parent.name} is what a probe finds in round {told[0]}, and which parameters there are has to be known"
+            " before: name another parameter, or give it a value in place of valueFrom",
+        )
+        return
     possible = _possible(parent, spec)
     if possible is None:
         yield Problem(
@@ -81,7 +89,7 @@ def _condition(parameter: Parameter, field: str, spec: TuningStudySpec) -> Itera
 
 def _possible(parent: Parameter, spec: TuningStudySpec) -> tuple[Scalar, ...] | None:
     """The values that a parameter may take over the rounds, or None where they cannot be counted."""
-    overrides = tuple(fixed.value for r in spec.rounds for fixed in r.parameters if fixed.name == parent.name)
+    overrides = tuple(stated(round_)[parent.name] for round_ in spec.rounds if parent.name in stated(round_))
     if parent.role is Role.FIXED:
         return (*overrides, parent.value) if parent.value is not None else overrides
     return (*parent.categorical.values, *overrides) if parent.categorical else None
