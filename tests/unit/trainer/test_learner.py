@@ -6,8 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stepladder_trainer import tasks
+from stepladder_trainer.distributed.ranks import Ranks
+from stepladder_trainer.distributed.together import Together
 from stepladder_trainer.hyperparameters import RegularisationHyperparameters, read
+from stepladder_trainer.learner import Learner
+from stepladder_trainer.models.normalisation import BatchNorm
 from stepladder_trainer.outcomes import ConfigurationError
+from stepladder_trainer.seeds import Seeds
 from stepladder_trainer.stability import Averaging, Clipping
 
 CPU = torch.device("cpu")
@@ -97,6 +103,31 @@ def test_statistics_of_batch_normalisation_are_averaged_and_counts_are_not() -> 
         assert model.running_mean.item() == pytest.approx(2.0)
         assert model.num_batches_tracked == 2
     assert model.running_mean.item() == pytest.approx(3.0)
+
+
+def test_of_several_processes_all_evaluate_the_same_averaged_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the other of two are 2 higher here. Catches statistics of an average that stay each process's own: what
+    is summed over the processes would be evaluations of several models."""
+    monkeypatch.setattr(Together, "shared", lambda self, model, device: model)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda sums: sums.mul_(2).add_(2))
+    point = read({"width": 4, "layers": 1, "normalisation": "batch", "averaging": "ema", "ema_decay": 0.5}, {})
+    learner = Learner(tasks.load("iris"), point, Seeds(1), CPU, together=Together(Ranks(0, 2)))
+    assert learner.averaging is not None
+    norm = next(module for module in learner.model.modules() if isinstance(module, BatchNorm))
+    nn.init.constant_(norm.running_mean, 1)
+    learner.averaging.update()
+    nn.init.constant_(norm.running_mean, 4)
+    learner.averaging.update()
+    with learner.evaluated():
+        weight, mean = norm.weight.clone(), norm.running_mean.clone()
+    assert mean.tolist() == pytest.approx([3.0] * 4)  # (1 + 2 x 4) / 3
+    learner.synchronise()
+    assert norm.running_mean.tolist() == [5.0] * 4
+    with learner.evaluated():
+        assert norm.running_mean.tolist() == pytest.approx([4.0] * 4)
+        assert torch.equal(norm.weight, weight), "weights are the same in all anyway"
 
 
 def test_a_part_of_a_gradient_that_is_no_number_does_not_pass_as_clipped() -> None:

@@ -137,13 +137,15 @@ def test_synchronising_averages_the_statistics_of_all_processes(tmp_path: Path) 
             assert torch.allclose(state[name], mean, rtol=1e-4, atol=1e-5)
     for rank in range(2):
         assert torch.equal(synchronised[rank]["0.weight"], expected[rank]["0.weight"]), "only statistics are averaged"
+        assert synchronised[rank]["further"].tolist() == [0.5] * 5, "what follows the statistics is averaged with them"
 
 
 def _rank(rank: int, store: str, directory: str) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     model = _network(rank)
-    synchronise(model)
-    torch.save(model.state_dict(), Path(directory) / f"{rank}.pt")
+    further = torch.full((5,), float(rank))
+    synchronise(model, [further])
+    torch.save({**model.state_dict(), "further": further}, Path(directory) / f"{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
