@@ -1,6 +1,7 @@
 """What training is made of: task, data, learner, evaluations, schedule and measurement, from a trial and a plan."""
 
-from dataclasses import asdict, dataclass
+import logging
+from dataclasses import asdict, dataclass, replace
 
 import torch
 
@@ -9,6 +10,7 @@ from stepladder_trainer.data import Feed, training_feed
 from stepladder_trainer.distributed.group import Group
 from stepladder_trainer.distributed.together import Together
 from stepladder_trainer.evaluation import Evaluations
+from stepladder_trainer.hyperparameters import Hyperparameters
 from stepladder_trainer.learner import Learner
 from stepladder_trainer.measurement import Measurement
 from stepladder_trainer.plan import Plan
@@ -16,6 +18,8 @@ from stepladder_trainer.schedules import Schedule
 from stepladder_trainer.seeds import Seeds
 from stepladder_trainer.tasks import Task
 from stepladder_trainer.trial import Trial
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,11 @@ def assemble(trial: Trial, plan: Plan, device: torch.device, group: Group) -> As
 
     Raises ConfigurationError.
     """
-    seeds, point, here = Seeds(trial.seed, plan.point.seeds), plan.point, group.ranks
-    trial.identify(task=plan.task, options=dict(plan.options), hyperparameters=asdict(point))
+    seeds, here = Seeds(trial.seed, plan.point.seeds), group.ranks
+    trial.identify(task=plan.task, options=dict(plan.options), hyperparameters=asdict(plan.point))
     trial.note(data=plan.data)  # not what makes it the trial that it is: a volume may be mounted elsewhere
-    task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, point, trial.seed))
+    task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, plan.point, trial.seed))
+    point = point_for(trial, plan, len(task.training))
     feed = training_feed(
         task.training,
         task.shape,
@@ -78,3 +83,13 @@ def assemble(trial: Trial, plan: Plan, device: torch.device, group: Group) -> As
     )
     measurement = Measurement(trial, learner, batch_size=point.data.batch_size, count_flops=plan.count_flops)
     return Assembly(task, feed, learner, evaluations, schedule, measurement)
+
+
+def point_for(trial: Trial, plan: Plan, examples: int) -> Hyperparameters:
+    """The hyperparameters of `plan`, with a batch of all `examples` where the default is more and nobody asked for it,
+    which `trial` then remarks."""
+    if plan.batch_size_asked or plan.point.data.batch_size <= examples:
+        return plan.point
+    trial.remark = f"batch_size was {examples}, as there are no more training examples"
+    logger.warning("%s", trial.remark)
+    return replace(plan.point, data=replace(plan.point.data, batch_size=examples))

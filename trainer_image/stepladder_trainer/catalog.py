@@ -20,12 +20,14 @@ HUGGING_FACE = "huggingface:"  # and a folder or a repository
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """A task. `models`: the families that can learn it, the default first; none means that all may be tried."""
+    """A task. `models`: the families that can learn it, the default first; none means that all may be tried.
+    `reads_data`: whether it looks at --data."""
 
     source: str  # module:attribute, a function from tasks.Request to tasks.Task
     summary: str
     models: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ("validation_error", "validation_loss")
+    reads_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,22 +80,26 @@ TASKS = {
         "stepladder_trainer.tasks.table:table",
         "any CSV file, --option target=COLUMN",
         ("mlp", "transformer"),
+        reads_data=True,
     ),
     "image_folder": TaskEntry(
         "stepladder_trainer.tasks.image_folder:image_folder",
         "a folder with a folder of images for each class, or train and val of that kind",
         IMAGES,
+        reads_data=True,
     ),
     "torchvision": TaskEntry(
         "stepladder_trainer.tasks.vision:torchvision",
         "any of torchvision's data sets, --option dataset=CIFAR10",
         IMAGES,
+        reads_data=True,
     ),
     "text": TaskEntry(
         "stepladder_trainer.tasks.text:text",
         "any text file, --option tokens=characters or words",
         ("transformer", "rnn"),
         ("validation_error", "validation_loss", "validation_perplexity"),
+        reads_data=True,
     ),
     "linear_regression": TaskEntry(
         "stepladder_trainer.tasks.synthetic:linear_regression",

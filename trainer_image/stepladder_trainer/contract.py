@@ -87,12 +87,17 @@ def read(environ: Mapping[str, str]) -> TrialDocument | None:
                 f"{TRIAL}: parameter {name} must be a number, a string or a boolean, not {value!r}"
             )
     target = _positive(document, "targetSteps")
+    horizon = _positive(document, "horizonSteps") if "horizonSteps" in document else target
+    if target > horizon:
+        raise ConfigurationError(
+            f"{TRIAL}: targetSteps {target} is beyond horizonSteps {horizon}, over which schedules decay: raise that"
+        )
     directory = _get(document, "checkpointDirectory", str) if document.get("checkpointDirectory") else None
     return TrialDocument(
         parameters=parameters,
         seed=_get(document, "seed", int),
         target_steps=target,
-        horizon_steps=_positive(document, "horizonSteps") if "horizonSteps" in document else target,
+        horizon_steps=horizon,
         evaluation_steps=_steps(document, "evaluationSteps"),
         data_fractions=_fractions(document, "dataFractions"),
         objective=Objective(_get(objective, "metric", str), minimize=direction == "Minimize"),

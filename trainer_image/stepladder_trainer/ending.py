@@ -7,6 +7,7 @@ from typing import Self
 
 from stepladder_trainer.outcomes import EXIT_CODES, Reason, reason_of
 from stepladder_trainer.provenance import provenance
+from stepladder_trainer.shortage import sentence_of
 from stepladder_trainer.termination import Best, Termination, write
 from stepladder_trainer.trial import Trial
 
@@ -105,4 +106,4 @@ def summary(trial: Trial | None, reason: Reason, message: str, seconds: float) -
 def _reason_and_message(error: BaseException | None) -> tuple[Reason, str]:
     if error is None:
         return Reason.ERROR, "the process left before its trial began"
-    return reason_of(error), str(error) or type(error).__name__
+    return reason_of(error), sentence_of(error)

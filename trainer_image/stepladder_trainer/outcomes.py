@@ -1,5 +1,6 @@
 """How a segment of training can end: the reasons, their exit codes (sysexits.h), and the errors that stand for them."""
 
+import errno
 from enum import StrEnum
 from typing import ClassVar
 
@@ -51,6 +52,12 @@ class StorageError(TrialError):
     reason = Reason.STORAGE_ERROR
 
 
+class OutOfMemoryError(TrialError, MemoryError):
+    """There is too little memory, and somebody knows better than the allocator what to do."""
+
+    reason = Reason.OUT_OF_MEMORY
+
+
 def reason_of(error: BaseException) -> Reason:
     """The reason that an exception stands for.
 
@@ -62,6 +69,8 @@ def reason_of(error: BaseException) -> Reason:
     if isinstance(error, KeyboardInterrupt):
         return Reason.INTERRUPTED
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return Reason.OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:  # a worker that cannot be forked
         return Reason.OUT_OF_MEMORY
     if isinstance(error, RuntimeError) and any(
         sign in str(error) for sign in ("can't allocate memory", "out of memory", "_ALLOC_FAILED")

@@ -25,6 +25,7 @@ class Plan:
     task: str
     point: Hyperparameters
     evaluate_every: int
+    batch_size_asked: bool = True  # else the default gives way to a smaller data set
     checkpoint_seconds: float = 60.0
     device: str = "cpu"
     gpu_memory_fraction: float = 1.0  # of each GPU, for several trials on one

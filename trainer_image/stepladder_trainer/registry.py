@@ -6,7 +6,10 @@ the catalog's entries do. A function may carry `hyperparameters`, a collection o
 
 import importlib
 import importlib.metadata
+import inspect
+import traceback
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from stepladder_trainer import catalog
@@ -18,7 +21,8 @@ def task_entry(name: str) -> TaskEntry:
     """The task of that name. Raises ConfigurationError naming the known ones."""
     if name in catalog.TASKS:
         return catalog.TASKS[name]
-    return TaskEntry(_source("stepladder.tasks", name, "task", tuple(catalog.TASKS)), "from outside this package")
+    source = _source("stepladder.tasks", name, "task", tuple(catalog.TASKS))
+    return TaskEntry(source, "from outside this package", reads_data=True)
 
 
 def model_entry(name: str) -> ModelEntry:
@@ -31,16 +35,17 @@ def model_entry(name: str) -> ModelEntry:
 
 
 def function(source: str) -> Callable[[Any], Any]:
-    """The function at `module:attribute`, imported. Raises ConfigurationError if it is not there."""
+    """The function at `module:attribute`, imported. Raises ConfigurationError if it is not there, if its module fails,
+    or if it takes no request."""
     module, _, attribute = source.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(
-            f"{source} cannot be imported ({error}): is its package in the image, and on PYTHONPATH?"
-        ) from error
+        found = getattr(_imported(module, source), attribute)
+    except AttributeError as error:
+        raise ConfigurationError(f"{source} is not there ({error}): correct its name") from error
     if not callable(found):
         raise ConfigurationError(f"{source} is no function or class: name one that makes a task or a model")
+    if not _takes_a_request(found):
+        raise ConfigurationError(f"{source} must be called with one argument, the request: give it that")
     return found  # type: ignore[no-any-return]  # whatever it returns is checked where it is used
 
 
@@ -50,6 +55,34 @@ def own_hyperparameters(source: str) -> frozenset[str]:
     if source.startswith("stepladder_trainer."):
         return frozenset()
     return frozenset(getattr(function(source), "hyperparameters", ()))
+
+
+def _imported(module: str, source: str) -> ModuleType:
+    """The module of other people's code, which may raise anything as it is imported."""
+    if not module:
+        raise ConfigurationError(f"{source!r} names no module: write module:function")
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{source} cannot be imported ({error}): is its package in the image, and on PYTHONPATH?"
+        ) from error
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if isinstance(error, SyntaxError) else f" at {last.filename}, line {last.lineno}"  # which says it
+        raise ConfigurationError(
+            f"{source} cannot be imported, as its module fails ({type(error).__name__}: {error}{where}): repair it"
+        ) from error
+
+
+def _takes_a_request(found: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(found).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # written in C: nobody knows
+        return True
+    return True
 
 
 def _source(group: str, name: str, kind: str, ours: tuple[str, ...]) -> str:

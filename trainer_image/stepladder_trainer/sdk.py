@@ -23,7 +23,15 @@ from stepladder_trainer.checkpoints import KEEP_BEST
 from stepladder_trainer.contract import TrialDocument
 from stepladder_trainer.distributed.ranks import ranks
 from stepladder_trainer.ending import Ending
-from stepladder_trainer.outcomes import EXIT_CODES, ConfigurationError, InfeasibleError, StorageError, TrialError
+from stepladder_trainer.outcomes import (
+    EXIT_CODES,
+    ConfigurationError,
+    InfeasibleError,
+    Reason,
+    StorageError,
+    reason_of,
+)
+from stepladder_trainer.shortage import sentence_of
 from stepladder_trainer.signals import StopRequest, listening
 from stepladder_trainer.state import Part
 from stepladder_trainer.trial import Trial
@@ -40,7 +48,8 @@ def trial(*, target_steps: int = 1000, keep_best: int = KEEP_BEST) -> Iterator[T
     Of its checkpoints the `keep_best` best by the study's objective are kept, and the newest two.
 
     Without an operator it is a stand-in of `target_steps` steps: nothing is served, saved or written, signals are as
-    ever, and this module's errors are logged as one sentence and exit with their code. With one, leaving the block in
+    ever, and this module's errors and a lack of memory are logged as one
+    sentence and exit with their code. With one, leaving the block in
     any other way than by reaching the target exits the process with the reason's code.
 
     Of the processes that torchrun has started rank 0 alone logs, serves and saves; each has the trial, and all must
@@ -55,9 +64,12 @@ def trial(*, target_steps: int = 1000, keep_best: int = KEEP_BEST) -> Iterator[T
             alone = Trial(document, exposition.Board(), StopRequest(), keep_best=keep_best, leads=here.leads)
             try:
                 yield alone
-            except TrialError as error:  # its sentence says what to do; a traceback would bury it
-                logger.error("%s: %s", error.reason, error)
-                raise SystemExit(EXIT_CODES[error.reason]) from error
+            except Exception as error:
+                reason = reason_of(error)
+                if reason is Reason.ERROR:
+                    raise
+                logger.error("%s: %s", reason, sentence_of(error))  # says what to do; a traceback would bury it
+                raise SystemExit(EXIT_CODES[reason]) from error
             finally:
                 alone.tracking.close()
             return

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from stepladder_trainer import randomness
 from stepladder_trainer.checkpoints import Checkpoints, Copies, Saver, Snapshot, Store
+from stepladder_trainer.checkpoints.fitting import check_content, fit
 from stepladder_trainer.contract import TrialDocument
 from stepladder_trainer.exposition import Board
 from stepladder_trainer.identity import differences
@@ -65,20 +66,14 @@ class State:
             return None
         step, content = found
         path = self._checkpoints.path(step)
+        check_content(content, path)
         identity = self._identity(document)
         if content["identity"] != identity:
             raise ConfigurationError(
                 f"{path} belongs to another trial, with {', '.join(differences(content['identity'], identity))}: "
                 "remove it or give the study another name"
             )
-        try:
-            for name, part in parts.items():
-                part.load_state_dict(content["parts"][name])
-        except (RuntimeError, KeyError, ValueError, TypeError) as error:
-            raise ConfigurationError(
-                f"{path} does not fit this training code: {type(error).__name__}: {error}"
-            ) from error
-        randomness.set_global_states(content["random"])
+        fit(parts, content, path)
         self._board.history.restore(content["evaluations"])
         if self._saver is not None:
             self._checkpoints.write_evaluations(content["evaluations"])  # those after it are about to come again

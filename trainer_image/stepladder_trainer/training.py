@@ -56,4 +56,4 @@ def _train(trial: Trial, plan: Plan, device: torch.device, group: Group) -> None
                     metrics = made.evaluations.at(step, model)
                 trial.report(step, **metrics)
                 if step == trial.horizon_steps:
-                    trial.remark = baseline.remark(made.task, metrics)
+                    trial.remark = baseline.remark(made.task, metrics) or trial.remark

@@ -47,7 +47,7 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_trial_at_its_next_step(
     operator: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Training on without storage would lose all of it."""
-    home = operator(targetSteps=1000, evaluationSteps=[1])
+    home = operator(targetSteps=1000, horizonSteps=1000, evaluationSteps=[1])
     monkeypatch.setattr(os, "fsync", full)
     taken: list[int] = []
 

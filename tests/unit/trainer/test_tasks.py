@@ -166,7 +166,7 @@ GOOD = "a,y\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n9,u\n10,v\n"
         (GOOD, {}, "--option target=COLUMN"),
         (GOOD, {"target": "z"}, "has no column 'z': it has a, y"),
         (GOOD, {"target": "y", "drop": "b"}, "has no column 'b'"),
-        (GOOD, {"target": "y", "drop": "a"}, "no column but a, y"),
+        (GOOD, {"target": "y", "drop": "a"}, "without a, y no column is left"),
         (GOOD, {"target": "y", "kind": "regression"}, "holds texts"),
         (GOOD, {"target": "y", "kind": "both"}, "must be one of auto, classification"),
         (GOOD, {"target": "y", "validation": 0.01}, "cannot be split"),

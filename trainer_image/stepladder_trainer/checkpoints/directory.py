@@ -44,7 +44,7 @@ class Directory:
         with self._storage():
             self.directory.mkdir(parents=True, exist_ok=True)
             for leftover in self.directory.glob("*.tmp"):
-                leftover.unlink()
+                leftover.unlink(missing_ok=True)
 
     def names(self) -> list[str]:
         """Of the files that are there now."""
@@ -89,6 +89,16 @@ class Directory:
     def _storage(self) -> Iterator[None]:
         try:
             yield
+        except FileNotFoundError as error:
+            if not self.directory.is_dir():
+                raise StorageError(
+                    f"checkpoint storage {self.directory} is gone: leave it in place, and its volume mounted"
+                ) from error
+            taken = Path(error.filename or "").name
+            raise StorageError(
+                f"another process writes to checkpoint storage {self.directory}, where {taken} was taken away: end it, "
+                "or give each trial a directory of its own"
+            ) from error
         except OSError as error:
             advice = ADVICE.get(error.errno or 0, "check the volume")
             raise StorageError(f"checkpoint storage {self.directory} failed: {error}; {advice}") from error

@@ -13,7 +13,7 @@ from stepladder_trainer.checkpoints import archive
 from stepladder_trainer.checkpoints.retention import retained
 from stepladder_trainer.checkpoints.snapshot import Snapshot
 from stepladder_trainer.checkpoints.store import open_store
-from stepladder_trainer.outcomes import ConfigurationError
+from stepladder_trainer.outcomes import ConfigurationError, StorageError
 
 NAME = re.compile(r"step-(\d{8,})\.pt")
 EVALUATIONS = "evaluations.jsonl"
@@ -31,6 +31,7 @@ class Checkpoints:
         self.store = open_store(location)
         self._present: set[int] = set()  # whole, as far as is known without asking again
         self._damaged: set[int] = set()
+        self._known: set[int] | None = None  # steps that had a file when this process last looked
 
     def path(self, step: int) -> str:
         """Where the checkpoint after `step` optimizer updates lies."""
@@ -52,11 +53,19 @@ class Checkpoints:
     def save(self, snapshot: Snapshot) -> None:
         """Make `snapshot` durable, then drop what need not be kept beside it.
 
-        An error leaves the older checkpoints in place.
+        An error leaves the older checkpoints in place. It is a StorageError too if others have appeared, since then
+        another process trains the same trial, and each would drop what the other goes on from.
         """
         self.store.write(_name(snapshot.step), partial(archive.dump, dict(snapshot.content)))
         self._damaged.discard(snapshot.step)
-        self._present = {*self.steps()} - self._damaged
+        found = {*self.steps()}
+        if self._known is not None and (others := found - self._known - {snapshot.step}):
+            raise StorageError(
+                f"another process writes to checkpoint storage {self.store.location}, where {_name(max(others))} has "
+                "appeared: end it, or give each trial a directory of its own"
+            )
+        self._known = found
+        self._present = found - self._damaged
         kept = retained(self._present, snapshot.ranking, snapshot.keep_best)
         for step in (self._present | self._damaged) - kept:
             self.store.remove(_name(step))
@@ -71,7 +80,7 @@ class Checkpoints:
         Raises ConfigurationError if a whole file holds what must not be unpickled.
         """
         steps = self.steps()
-        self._present, self._damaged = {*steps}, set()
+        self._present, self._damaged, self._known = {*steps}, set(), {*steps}
         for step in steps:
             if (content := self.at(step)) is not None:
                 return step, content

@@ -50,10 +50,10 @@ class Store(Protocol):
 def open_store(location: str | Path) -> Store:
     """The store at a path, or at a URL that fsspec knows: `s3://bucket/prefix`, `gs://`, `file:///directory`.
 
-    Nothing is looked at yet. Raises ConfigurationError if the URL carries credentials, which would end up in statuses
-    and logs.
+    Nothing is looked at yet. Raises ConfigurationError if the URL names no bucket, or carries credentials, which would
+    end up in statuses and logs.
     """
-    from stepladder_trainer.checkpoints.bucket import Bucket
+    from stepladder_trainer.checkpoints.bucket import OURS, Bucket
     from stepladder_trainer.checkpoints.directory import Directory
 
     text = str(location)
@@ -61,7 +61,11 @@ def open_store(location: str | Path) -> Store:
         return Directory(Path(location))
     parts = urlsplit(text)
     if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise ConfigurationError(f"{text} names no directory of this machine: write file:///DIRECTORY")
         return Directory(Path(unquote(parts.path)))
+    if parts.scheme in OURS and not parts.netloc:
+        raise ConfigurationError(f"{text} names no bucket: write {parts.scheme}://BUCKET/PREFIX")
     if "@" in parts.netloc or parts.query:
         raise ConfigurationError(
             f"the checkpoints' URL {parts.scheme}://... holds more than a bucket and a prefix: give credentials and "

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from stepladder_trainer.data.examples import Batch, Dataset, Examples, prepared
-from stepladder_trainer.outcomes import ConfigurationError, TrialError
+from stepladder_trainer.outcomes import ConfigurationError, OutOfMemoryError, TrialError
 
 MOST_WORKERS = 8
 DIED = "a worker of the loader died:"
@@ -77,7 +77,7 @@ def explained(error: RuntimeError, *, killed: bool = False) -> Exception:
     if "DataLoader worker" not in text or text.startswith(DIED):
         return error
     if killed or "Killed" in text:
-        return MemoryError(
+        return OutOfMemoryError(
             "a worker of the loader was killed, as the kernel does when memory runs out: "
             "raise the container's memory limit, or lower --loader-workers"
         )

@@ -20,7 +20,9 @@ class DataOrder:
 
     def __init__(self, examples: int, batch_size: int, seed: int) -> None:
         if batch_size > examples:
-            raise ConfigurationError(f"batch_size {batch_size} is more than the {examples} training examples: lower it")
+            raise ConfigurationError(
+                f"batch_size {batch_size} is more than the {examples} training examples: set it to {examples} or less"
+            )
         self.examples = examples
         self.batch_size = batch_size
         self.seed = seed

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from stepladder_trainer.data import Batch, Dataset, Examples
 from stepladder_trainer.data.feed import fits, workers_for
 from stepladder_trainer.data.loader import gathered, stream
+from stepladder_trainer.tasks.checking import check_measures
 from stepladder_trainer.tasks.task import Derive, Measure
 
 LARGEST_BATCH = 1024
@@ -88,6 +89,7 @@ class Evaluator:
         with torch.inference_mode(), closing(self._batches()) as batches:
             for batch in batches:
                 values = self._measure(model(batch.inputs), batch.targets)
+                check_measures(values, len(batch.targets))
                 for name, found in values.items():
                     totals.add(name, found)
                 if self._classes:

@@ -3,7 +3,7 @@
 from stepladder_trainer.hyperparameters.data import DataHyperparameters
 from stepladder_trainer.hyperparameters.model import ModelHyperparameters
 from stepladder_trainer.hyperparameters.optimizer import OptimizerHyperparameters
-from stepladder_trainer.hyperparameters.reading import KNOWN, Hyperparameters, read, restored
+from stepladder_trainer.hyperparameters.reading import KNOWN, Hyperparameters, plain_name, read, restored
 from stepladder_trainer.hyperparameters.regularisation import RegularisationHyperparameters
 from stepladder_trainer.hyperparameters.schedule import ScheduleHyperparameters
 from stepladder_trainer.hyperparameters.seeds import SeedHyperparameters
@@ -17,6 +17,7 @@ __all__ = [
     "RegularisationHyperparameters",
     "ScheduleHyperparameters",
     "SeedHyperparameters",
+    "plain_name",
     "read",
     "restored",
 ]

@@ -26,7 +26,8 @@ def freeze(model: nn.Module, wanted: str) -> None:
     names = [name for name, _ in (*model.named_modules(), *model.named_parameters()) if name]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            parts = ", ".join(name for name, _ in model.named_children())
+            children = [name for name, _ in model.named_children()]
+            parts = ", ".join(children or (name for name, _ in model.named_parameters()))
             raise ConfigurationError(f"freeze names {pattern!r}, which this model does not have: its parts are {parts}")
     spared = wanted.startswith(ALL_BUT)
     for name, parameter in model.named_parameters():

@@ -9,7 +9,8 @@ from typing import Any
 from stepladder_trainer.outcomes import ConfigurationError
 
 LONGEST_WARMUP_SHARE = 10  # the longest warmup tried by default is one in so many of the target's steps
-RATES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+GRID = (1e-4, 1.0, 5)  # of learning rates: least, greatest, how many
+MOST_RATES = 64
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,11 @@ class Warmup:
         _require(all(steps >= 1 for steps in self.warmup_steps), "warmupSteps must be at least 1 each")
 
     def lengths(self, target: int) -> tuple[int, ...]:
-        """As given, ascending; else powers of ten from 10 up to a tenth of `target`, at least one."""
+        """As given, ascending; else powers of ten from 10 up to a tenth of `target`, at least one. Raises
+        ConfigurationError for one beyond `target`, which no training of that length has room for."""
         if self.warmup_steps:
+            longest = max(self.warmup_steps)
+            _require(longest <= target, f"warmupSteps {longest} is beyond the {target} steps of training: lower it")
             return tuple(sorted(set(self.warmup_steps)))
         longest = max(1, target // LONGEST_WARMUP_SHARE)
         found = [min(10, longest)]
@@ -75,14 +79,42 @@ class Warmup:
 
 @dataclass(frozen=True)
 class StepBudget:
-    """The constant learning rates to sweep, each for the target's steps at most."""
+    """The constant learning rates to sweep, each for the target's steps at most: a list, or else a grid, evenly spaced
+    in the logarithm."""
 
-    learning_rates: tuple[float, ...] = RATES
+    learning_rates: tuple[float, ...] = ()
+    min_learning_rate: float | None = None
+    max_learning_rate: float | None = None
+    count: int | None = None
 
     def __post_init__(self) -> None:
+        grid = (self.min_learning_rate, self.max_learning_rate, self.count)
+        _require(min(self.learning_rates, default=1) > 0, "learningRates must be numbers above 0")
         _require(
-            bool(self.learning_rates) and min(self.learning_rates) > 0,
-            "learningRates must be numbers above 0, at least one",
+            not self.learning_rates or grid == (None, None, None),
+            "learningRates and minLearningRate, maxLearningRate, count exclude each other: give the list, or the grid",
+        )
+        low, high, count = self._grid
+        _require(low > 0, "minLearningRate must be above 0")
+        _require(low < high, f"minLearningRate ({low:g}) must be below maxLearningRate ({high:g})")
+        _require(2 <= count <= MOST_RATES, f"count must be from 2 to {MOST_RATES}")
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """All of them; the ends of a grid as they were written."""
+        if self.learning_rates:
+            return self.learning_rates
+        low, high, count = self._grid
+        rise = math.log10(high / low) / (count - 1)
+        return (low, *(float(f"{low * 10 ** (rise * place):.6g}") for place in range(1, count - 1)), high)
+
+    @property
+    def _grid(self) -> tuple[float, float, int]:
+        low, high, count = GRID
+        return (
+            low if self.min_learning_rate is None else self.min_learning_rate,
+            high if self.max_learning_rate is None else self.max_learning_rate,
+            count if self.count is None else self.count,
         )
 
 

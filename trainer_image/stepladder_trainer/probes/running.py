@@ -121,7 +121,7 @@ def _warmup(bench: Bench, ledger: Ledger, options: asked.Warmup) -> Finding:
 def _step_budget(bench: Bench, ledger: Ledger, options: asked.StepBudget) -> Finding:
     steps = limit = bench.trial.target_steps
     runs: list[step_budget.ConstantRun] = []
-    for rate in options.learning_rates:
+    for rate in options.rates:
         measure = partial(constant.measure, bench, rate, steps, limit)
         runs.append(ledger.part(f"rate {rate:g}", step_budget.ConstantRun, measure))
         limit = min(limit, runs[-1].fitted_at or limit)  # a run that takes longer is not the fastest

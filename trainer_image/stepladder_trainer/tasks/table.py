@@ -41,13 +41,21 @@ def table(request: Request) -> Task:
     options.one_of(("auto", "classification", "regression"), kind=wanted.kind)
     tables = [read_table(path, wanted.separator) for path in _files(request.data, wanted)]
     _check(tables, wanted)
+    if wanted.target in _names(wanted.drop):
+        raise ConfigurationError(
+            f"--option drop={wanted.drop} leaves out {wanted.target}, which is to be predicted: drop others, or name "
+            "another target"
+        )
     classes = _classes(tables, wanted)
     if len(tables) == 1:
         tables = _split(tables[0], wanted, classes)
     dropped = {wanted.target, *_names(wanted.drop)}
     features = [name for name in tables[0].names if name not in dropped]
     if not features:
-        raise ConfigurationError(f"{tables[0].path} has no column but {', '.join(sorted(dropped))}: nothing to learn")
+        raise ConfigurationError(
+            f"{tables[0].path}: without {', '.join(sorted(dropped))} no column is left to learn from: drop fewer, or "
+            "add some"
+        )
     encoding = encoding_of(tables[0], features)
     inputs = [encoding.encode(part) for part in tables]
     columns = [part.column(wanted.target) for part in tables]

@@ -54,4 +54,4 @@ def test_warmups_are_powers_of_ten_up_to_a_tenth_of_the_steps() -> None:
     assert Warmup().lengths(9_999) == (10, 100)
     assert Warmup().lengths(50) == (5,)
     assert Warmup().lengths(3) == (1,)
-    assert Warmup(warmup_steps=(100, 10, 10)).lengths(50) == (10, 100)
+    assert Warmup(warmup_steps=(100, 10, 10)).lengths(500) == (10, 100)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from stepladder_trainer import randomness, tasks
+from stepladder_trainer.assembly import point_for
 from stepladder_trainer.data import Dataset, Examples, Feed, training_feed
 from stepladder_trainer.data.feed import fits
 from stepladder_trainer.distributed.ranks import Ranks
@@ -50,7 +51,6 @@ class Bench:
         self.trial = trial
         self._ledger = ledger
         self._initial_weights = plan.initial_weights
-        self.point = plan.point
         self.device = device
         self._ranks = here
         self._together = Together(here, sharded=plan.sharded)
@@ -58,6 +58,7 @@ class Bench:
         self.seeds = Seeds(trial.seed, plan.point.seeds)
         self.task = tasks.load(plan.task, tasks.Request(plan.data, plan.options, plan.point, trial.seed))
         training: Dataset = self.task.training
+        self.point = point_for(trial, plan, len(training))
         resident = isinstance(training, Examples) and fits(training, self.device)
         self.training = training.to(self.device) if isinstance(training, Examples) and resident else training
         self._workers = plan.loader_workers

@@ -1,5 +1,6 @@
 """The table and the picture of each probe."""
 
+import math
 from collections.abc import Sequence
 
 from stepladder_trainer.probes.decisions import clipping, instability, learning_rate_range, step_budget, throughput
@@ -19,11 +20,13 @@ def of_range_test(test: learning_rate_range.RangeTest, verdict: Verdict, *, log:
         for rate, loss, mean in zip(test.learning_rates, test.losses, means, strict=True)
     ]
     marks = [(value, name) for name, value in verdict.suggestions.items() if name != "learning_rate"]
-    kept = [place for place, mean in enumerate(means) if mean <= 1.2 * max(means[0], 0)] or range(len(means))
-    rates = [test.learning_rates[place] for place in kept]
+    top = 1.2 * max(means[0], 0)
+    last = max((place for place, mean in enumerate(means) if mean <= top), default=len(means) - 1)
+    shown = slice(0, last + 1)  # what follows the last return below the frame's top would only flatten the rest
+    rates = test.learning_rates[shown]
     series = [
-        Series("loss", rates, [min(test.losses[place], 1.2 * max(means[place], 0)) for place in kept]),
-        Series("smoothed", rates, [means[place] for place in kept]),
+        Series(name, rates, [value if value <= limit else math.nan for value in values[shown]])
+        for name, values, limit in (("loss", test.losses, 1.2 * top), ("smoothed", means, top))
     ]
     panel = Panel("Learning-rate range test", "learning rate", "training loss", series, marks, log_x=log)
     return Finding(verdict, [test], [("learning rate", "loss", "smoothed"), *rows], [panel])

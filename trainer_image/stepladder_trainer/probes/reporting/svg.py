@@ -9,13 +9,14 @@ from stepladder_trainer.probes.reporting.axis import Axis
 
 WIDTH, HEIGHT = 720, 340
 LEFT, RIGHT, TOP, BOTTOM = 70, 150, 34, 46
+MOST_DOTS = 40  # points: more dots would hide the line
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # Okabe and Ito's
 
 
 @dataclass(frozen=True)
 class Series:
-    """Points that belong together, joined by a line: `xs` (n,) and `ys` (n,). Or columns that stand on the axis: the
-    edges `xs` (n + 1,) and the heights `ys` (n,)."""
+    """Points that belong together, joined by a line: `xs` (n,) and `ys` (n,). The line breaks at what cannot be shown.
+    Or columns that stand on the axis: the edges `xs` (n + 1,) and the heights `ys` (n,)."""
 
     name: str
     xs: Sequence[float]
@@ -82,11 +83,24 @@ def _series(series: Series, x: Axis, y: Axis, colour: str) -> str:
             for (left, right), up in zip(pairwise(edges), heights, strict=True)
         )
     places = [(x.place(at), y.place(value)) for at, value in zip(series.xs, series.ys, strict=True)]
-    shown = [(across, y.length - up) for across, up in places if across is not None and up is not None]
+    pieces: list[list[tuple[float, float]]] = [[]]
+    for across, up in places:
+        if across is not None and up is not None:
+            pieces[-1].append((across, y.length - up))
+        elif pieces[-1]:
+            pieces.append([])
+    few = sum(map(len, pieces)) <= MOST_DOTS
+    return "".join(_piece(piece, colour, dots=few or len(piece) == 1) for piece in pieces if piece)
+
+
+def _piece(shown: Sequence[tuple[float, float]], colour: str, *, dots: bool) -> str:
     points = " ".join(f"{across:.1f},{down:.1f}" for across, down in shown)
-    dots = "".join(f'<circle cx="{across:.1f}" cy="{down:.1f}" r="2.5" fill="{colour}"/>' for across, down in shown)
     line = f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
-    return line + (dots if len(shown) <= 40 else "")  # dots would hide a line of hundreds of points
+    if not dots:
+        return line
+    return line + "".join(
+        f'<circle cx="{across:.1f}" cy="{down:.1f}" r="2.5" fill="{colour}"/>' for across, down in shown
+    )
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str = "#ddd", *, dashes: bool = False) -> str:
