@@ -23,3 +23,8 @@ def device(name: str, here: Ranks = Ranks(), *, memory_fraction: float = 1.0) ->
     if memory_fraction < 1:
         torch.cuda.set_per_process_memory_fraction(memory_fraction, here.local)
     return torch.device("cuda", here.local)
+
+
+def name(device: torch.device) -> str:
+    """What kind of device it is: a GPU's name, or cpu."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -177,3 +177,7 @@ class ProbeVerdict(ApiModel):
     )
     picture: str | None = Field(default=None, max_length=1024, description="An SVG, as the trainer sees its place.")
     data: str | None = Field(default=None, max_length=1024, description="All points, as JSON, likewise.")
+    key: str | None = Field(
+        default=None, max_length=64, description="Of Throughput: the same for the same model, optimizer and device."
+    )
+    measured_on: str | None = Field(default=None, max_length=512, description="These in words.")

@@ -10,6 +10,8 @@ PLACE_LIMIT: Final = 1024
 NAME_LIMIT: Final = 128
 SUGGESTIONS_LIMIT: Final = 32
 FLAG_LIMIT: Final = 64
+KEY_LIMIT: Final = 64
+MEASURED_ON_LIMIT: Final = 512
 FLAGS_LIMIT: Final = 16
 
 
@@ -26,6 +28,8 @@ def probe_verdict(told: Any) -> ProbeVerdict | None:
         flags=tuple(_words(flags)[:FLAGS_LIMIT]) if isinstance(flags, list) else (),
         picture=_place(told.get("picture")),
         data=_place(told.get("data")),
+        key=_text(told.get("key"))[:KEY_LIMIT] or None,
+        measured_on=_text(told.get("measuredOn"))[:MEASURED_ON_LIMIT] or None,
     )
 
 

@@ -109,6 +109,8 @@ def _probes(end: Snapshot) -> list[str]:
             continue
         found += ["", f"Probe {round_.name} ({verdict.type}): {verdict.summary}"]
         found += [f"  {name}: {number(value)}" for name, value in sorted(verdict.suggestions.items())]
+        key = f" (key {verdict.key})" if verdict.key else ""
+        found += [f"  measured on {verdict.measured_on}{key}"] if verdict.measured_on else []
         found += [f"  noticed: {', '.join(verdict.flags)}"] if verdict.flags else []
         found += [
             f"  {what} {place}" for what, place in (("picture", verdict.picture), ("data", verdict.data)) if place

@@ -165,7 +165,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
-FIELDS = st.sampled_from(["type", "summary", "suggestions", "flags", "picture", "data", "other"])
+FIELDS = st.sampled_from(["type", "summary", "suggestions", "flags", "picture", "data", "key", "measuredOn", "other"])
 
 
 @settings(max_examples=40)  # each goes through the CRD's own rules
@@ -188,6 +188,8 @@ def test_what_is_of_use_in_a_verdict_is_kept() -> None:
             "flags": ["InputBound", "InputBound", 3, ""],
             "picture": "s3://b/range.svg",
             "data": "/c/" + "d" * 1024,
+            "key": "3f2a",
+            "measuredOn": 7,
         }
     )
     assert found == ProbeVerdict(
@@ -196,6 +198,7 @@ def test_what_is_of_use_in_a_verdict_is_kept() -> None:
         suggestions={"learning_rate": 0.01},
         flags=("InputBound",),
         picture="s3://b/range.svg",
+        key="3f2a",
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+from dataclasses import replace
 from functools import partial
 
 from stepladder_trainer import devices
@@ -21,6 +22,7 @@ from stepladder_trainer.probes.measuring.curve import watch
 from stepladder_trainer.probes.options import Options
 from stepladder_trainer.probes.reporting import findings
 from stepladder_trainer.probes.reporting.finding import Finding, tell
+from stepladder_trainer.probes.subject import Subject
 from stepladder_trainer.trial import Trial
 
 LOOKS = 500  # at the loss of a run whose length the probe chooses
@@ -41,6 +43,8 @@ def run(trial: Trial, plan: Plan, options: Options, directory: str | None = None
         ledger = Ledger(trial)
         try:
             finding = _find(Bench(trial, plan, ledger, device, here), ledger, options)
+            if isinstance(options, asked.Throughput):
+                finding = _keyed(finding, Subject(plan.task, plan.point, devices.name(device), here.world))
         except InterruptedProbe:
             trial.stop_with_others()
             return
@@ -49,6 +53,10 @@ def run(trial: Trial, plan: Plan, options: Options, directory: str | None = None
         store = open_store(directory)
         store.prepare()
     trial.verdict = tell(finding, store)
+
+
+def _keyed(finding: Finding, subject: Subject) -> Finding:
+    return replace(finding, verdict=replace(finding.verdict, key=subject.key, measured_on=subject.words))
 
 
 def _find(bench: Bench, ledger: Ledger, options: Options) -> Finding:

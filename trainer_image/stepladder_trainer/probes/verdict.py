@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 
 LIMIT = 2000  # bytes of its JSON, of the 4096 that Kubernetes keeps of a termination message
 SENTENCE = 600
+WORDS = 400
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a probe has found. `suggestions`: by the hyperparameter's name, or by that of the rule they follow."""
+    """What a probe has found. `suggestions`: by the hyperparameter's name, or by that of the rule they follow.
+    `measured_on`, and as a short `key`: what it holds for, where that is not the configuration alone."""
 
     type: str
     summary: str
@@ -19,9 +21,12 @@ class Verdict:
     flags: tuple[str, ...] = ()
     picture: str | None = None
     data: str | None = None
+    key: str | None = None
+    measured_on: str | None = None
 
     def document(self) -> dict[str, object]:
         """As JSON has it."""
+        holds_for = {"key": self.key, "measuredOn": self.measured_on}
         return {
             "type": self.type,
             "summary": self.summary,
@@ -29,18 +34,21 @@ class Verdict:
             "flags": list(self.flags),
             "picture": self.picture,
             "data": self.data,
+            **{name: text for name, text in holds_for.items() if text is not None},
         }
 
 
 def bounded(verdict: Verdict, limit: int = LIMIT) -> Verdict:
-    """`verdict` with a JSON of at most `limit` bytes: it gives up the length of its sentence, then the paths, then the
-    last flags and suggestions. Suggestions that are not finite are left out."""
+    """`verdict` with a JSON of at most `limit` bytes: it gives up the length of its sentence, then the paths, the
+    words of what was measured, the last flags and suggestions. Suggestions that are not finite are left out."""
     finite = {name: value for name, value in verdict.suggestions.items() if math.isfinite(value)}
-    verdict = replace(verdict, suggestions=finite, summary=" ".join(verdict.summary.split()))
+    told = _shortened(verdict.measured_on, WORDS) if verdict.measured_on else None
+    verdict = replace(verdict, suggestions=finite, summary=" ".join(verdict.summary.split()), measured_on=told)
     reductions: tuple[Callable[[Verdict], Verdict], ...] = (
         lambda it: replace(it, summary=_shortened(it.summary, SENTENCE)),
         lambda it: replace(it, picture=None, data=None),
         lambda it: replace(it, summary=_shortened(it.summary, SENTENCE // 4)),
+        lambda it: replace(it, measured_on=None),
         lambda it: replace(it, flags=it.flags[:4]),
         lambda it: replace(it, suggestions=dict(list(it.suggestions.items())[:8])),
     )

@@ -25,6 +25,7 @@ from stepladder_trainer.probes.ledger import Ledger
 from stepladder_trainer.probes.measuring import learning_rate_range, step_budget, throughput
 from stepladder_trainer.probes.measuring.bench import Bench
 from stepladder_trainer.probes.measuring.curve import watch
+from stepladder_trainer.probes.subject import Subject
 from stepladder_trainer.probes.verdict import Verdict
 from stepladder_trainer.signals import StopRequest
 from stepladder_trainer.trial import Trial
@@ -170,6 +171,21 @@ def test_a_trainer_whose_throughput_is_linear_then_flat_gets_the_batch_of_the_pl
     assert verdict.suggestions["examples_per_second"] == pytest.approx(6400)
     assert verdict.suggestions["largest_batch_size"] == 512
     assert verdict.flags == ()
+
+
+def test_a_throughput_says_what_it_was_measured_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the verdict, beside the points and in the log; no other probe has a key, as more than this decides there."""
+    caplog.set_level("INFO")
+    cost(monkeypatch, linear_then_flat, lambda size: None)
+    verdict = verdict_of(options.Throughput(8, 16, 10), BOWL, steps=1, directory=tmp_path / "trial")
+    subject = Subject("quadratic", BOWL.point, "cpu")
+    assert (verdict.key, verdict.measured_on) == (subject.key, subject.words)
+    stored = json.loads((tmp_path / "trial" / "probe.json").read_text())["verdict"]
+    assert (stored["key"], stored["measuredOn"]) == (subject.key, subject.words)
+    assert f"measured on {subject.words} (key {subject.key})" in caplog.text
+    assert "key" not in verdict_of(options.LearningRateRange(1e-4, 1), BOWL, steps=30).document()
 
 
 @pytest.mark.parametrize(

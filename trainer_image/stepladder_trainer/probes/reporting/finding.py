@@ -41,6 +41,8 @@ def tell(finding: Finding, store: Store | None) -> Verdict:
         store.write(DATA, lambda file: file.write(text.encode()))
     logger.info("%s\n%s", verdict.type, tabulated(finding.table))
     logger.info("%s: %s", verdict.type, verdict.summary)
+    if verdict.measured_on:
+        logger.info("measured on %s (key %s)", verdict.measured_on, verdict.key)
     for name, value in verdict.suggestions.items():
         logger.info("suggests %s %.6g", name, value)
     if verdict.picture:
