@@ -18,6 +18,7 @@ class SamplerAlgorithm(StrEnum):
     GRID = "Grid"
     ONE_AT_A_TIME = "OneAtATime"
     EXPLICIT = "Explicit"
+    OPT_LIST = "OptList"
     TPE = "TPE"
     GAUSSIAN_PROCESS = "GaussianProcess"
     RANDOM_FOREST = "RandomForest"
@@ -106,9 +107,9 @@ class Sampler(ApiModel):
                 "sampler.explicit is missing: list the configurations to run",
             ),
             cel(
-                "self.warmStart.size() == 0 || !(self.algorithm in ['Grid', 'OneAtATime', 'Explicit'])",
-                "sampler.warmStart would put other configurations before those of Grid, OneAtATime or Explicit, which"
-                " say themselves what is run: remove it, or set another sampler.algorithm",
+                "self.warmStart.size() == 0 || !(self.algorithm in ['Grid', 'OneAtATime', 'Explicit', 'OptList'])",
+                "sampler.warmStart would put other configurations before those of Grid, OneAtATime, Explicit or"
+                " OptList, which say themselves what is run: remove it, or set another sampler.algorithm",
             ),
             _belongs("explicit", SamplerAlgorithm.EXPLICIT),
             _belongs("grid", SamplerAlgorithm.GRID),

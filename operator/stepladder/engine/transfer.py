@@ -27,15 +27,15 @@ REGULARISATION: Final = (
 )  # fmt: skip
 AUGMENTATION: Final = ("augmentation", "augmentation_strength")
 SCHEDULE: Final = (
-    "schedule", "decay_steps", "decay_to", "pieces", "restart_period", "restart_multiplier", "cycle_steps",
-    "cycle_base", "cycle_gamma", "plateau_patience", "plateau_factor", "plateau_threshold",
+    "schedule", "decay_steps", "constant_fraction", "decay_to", "pieces", "restart_period", "restart_multiplier",
+    "cycle_steps", "cycle_base", "cycle_gamma", "plateau_patience", "plateau_factor", "plateau_threshold",
 )  # fmt: skip
 ARCHITECTURE: Final = (
     "model", "width", "layers", "heads", "latent", "patch_size", "tied_embeddings", "normalisation",
     "normalisation_groups",
 )  # fmt: skip
 _CLASSES: Final = {
-    Likelihood.VERY_LIKELY: ("warmup_steps", "residual_start"),
+    Likelihood.VERY_LIKELY: ("warmup_steps", "warmup_fraction", "residual_start"),
     Likelihood.LIKELY: ARCHITECTURE,
     Likelihood.POSSIBLE: (*OPTIMIZATION, *REGULARISATION, *AUGMENTATION),
     Likelihood.UNLIKELY: SCHEDULE,

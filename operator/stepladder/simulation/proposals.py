@@ -23,6 +23,7 @@ BLIND: Final = frozenset(
         SamplerAlgorithm.GRID,
         SamplerAlgorithm.ONE_AT_A_TIME,
         SamplerAlgorithm.EXPLICIT,
+        SamplerAlgorithm.OPT_LIST,
     }
 )
 """Samplers whose proposals follow from the seed and the index alone."""

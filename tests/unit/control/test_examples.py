@@ -26,6 +26,7 @@ CLAIM = {
 }
 
 TRIALS = {
+    "batch-size-by-throughput.yaml": 1 + 9 + 2,
     "bring_your_own/study.yaml": 9,
     "data-fraction.yaml": 18 + 6,
     "digits.yaml": 49,
@@ -41,6 +42,7 @@ TRIALS = {
     "samplers/genetic.yaml": 32,
     "samplers/grid.yaml": 5 * 5,
     "samplers/one-at-a-time.yaml": 1 + 2 * 4,
+    "samplers/opt-list.yaml": 10,
     "samplers/quasi-random.yaml": 16,
     "samplers/random-forest.yaml": 27,
     "samplers/random.yaml": 16,

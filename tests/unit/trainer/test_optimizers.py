@@ -188,6 +188,15 @@ def test_decoupled_weight_decay_shrinks_the_weights_alone(decoupled: str, couple
     assert positions("momentum", [2], weight_decay=0.5, decoupled_weight_decay=True) == pytest.approx([0.95 - 0.2])
 
 
+@pytest.mark.parametrize(("name", "ahead"), [("adamw", False), ("nadamw", True)])
+def test_an_update_with_both_penalties_is_the_one_worked_by_hand(name: str, ahead: bool) -> None:
+    """theta = 1 under gradient 2, lr 0.1, weight_decay 0.5, l2 0.25: the penalty's gradient 2 * 0.25 * theta is that of
+    the weights before they shrink, and is added. g = 2.5, m = 1.25, v = 1.5625, b = 1; NAdam: 0.5*1.25 + 0.5*2.5."""
+    moment = 1.875 if ahead else 1.25
+    expected = 1 * (1 - 0.1 * 0.5) - 0.1 * moment / (1.25 + 1)
+    assert positions(name, [2], weight_decay=0.5, l2=0.25) == pytest.approx([expected], abs=1e-12)
+
+
 @pytest.mark.parametrize("rule", catalog.UPDATE_RULES)
 def test_norms_and_biases_can_be_spared(rule: str) -> None:
     """Of tensors of 1, 2 and 4 dimensions, under gradients of 0, the first alone stays."""

@@ -103,6 +103,33 @@ def test_in_a_longer_round_cosine_decay_is_stretched() -> None:
     assert long[::3] == pytest.approx(short)
 
 
+def test_parts_of_the_horizon_rise_hold_and_fall_where_they_should() -> None:
+    """Metz et al. 2020: up until w N, the peak until c N, a cosine to m times the peak at N. The parts are stretched
+    with the horizon, and a part that is no whole number of updates is not rounded where the fall begins."""
+    for horizon in (200, 1000):
+        parts = {"warmup_fraction": 0.05, "constant_fraction": 0.4, "decay_to": 0.1}
+        seen = factors("cosine", horizon=horizon, steps=horizon + 1, **parts)
+        rise, hold, half = (round(part * horizon) for part in (0.05, 0.4, 0.7))
+        assert seen[:rise] == pytest.approx([step / rise for step in range(1, rise + 1)])
+        assert seen[rise - 1 : hold + 1] == [1.0] * (hold - rise + 2)
+        assert seen[hold + 1] < 1.0
+        assert seen[half] == pytest.approx(0.55)  # half of the fall is done
+        assert seen[horizon] == pytest.approx(0.1)
+    assert factors("linear", horizon=4, constant_fraction=0.375) == pytest.approx([1.0, 1.0, 0.8, 0.4])
+
+
+def test_a_fall_waits_for_a_warmup_that_outlasts_the_constant_part() -> None:
+    assert factors("linear", horizon=6, warmup=2, constant_fraction=0.1) == factors("linear", horizon=6, warmup=2)
+
+
+@pytest.mark.parametrize(
+    "twice", [{"warmup_steps": 5, "warmup_fraction": 0.1}, {"decay_steps": 5, "constant_fraction": 0.1}]
+)
+def test_a_length_that_is_said_twice_is_refused(twice: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=" and ".join(twice)):
+        ScheduleHyperparameters(**twice)
+
+
 def test_pieces_begin_at_parts_of_the_horizon() -> None:
     """He et al. 2016: a tenth at half of the steps, a hundredth at three quarters; the warmup is part of the run."""
     assert factors("piecewise", horizon=8) == [1.0] * 4 + [0.1] * 2 + [0.01] * 2

@@ -92,16 +92,15 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _penalised(weights: Tensors, rule: dict[str, Any]) -> Tensors:
-    """The gradients with the penalties' own; decoupled weight decay shrinks the weights here and now."""
+    """The gradients with the penalties' own; after that decoupled weight decay shrinks the weights, here and now."""
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     in_gradient = 2 * rule["l2"]
-    if rule["decoupled"]:
-        if rule["weight_decay"]:
-            _foreach_mul_(weights, 1 - rule["lr"] * rule["weight_decay"])
-    else:
+    if not rule["decoupled"]:
         in_gradient += rule["weight_decay"]
     if in_gradient:
         gradients = list(_foreach_add(gradients, weights, alpha=in_gradient))
     if rule["l1"]:
         gradients = list(_foreach_add(gradients, _foreach_sign(weights), alpha=rule["l1"]))
+    if rule["decoupled"] and rule["weight_decay"]:
+        _foreach_mul_(weights, 1 - rule["lr"] * rule["weight_decay"])
     return gradients

@@ -1,7 +1,7 @@
 """Learning-rate schedules: functions of the step (and of past evaluations), so that nothing about them is saved."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepladder_trainer.contract import Objective
 from stepladder_trainer.history import History
@@ -59,5 +59,6 @@ def build(
     lowest `validation_loss` by default; `planned` tells those that a run has however it is cut into segments. Raises
     ConfigurationError.
     """
+    point = replace(point, warmup_steps=point.warmup(horizon), warmup_fraction=0.0)
     request = Request(point, horizon, history, objective or Objective("validation_loss"), planned)
     return Schedule(SHAPES[point.name](request), point.warmup_steps)

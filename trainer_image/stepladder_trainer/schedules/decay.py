@@ -1,7 +1,7 @@
 """One fall to the end of the horizon, or none.
 
 In a longer round the fall keeps its length if `decay_steps` is given (the playbook's rule for linear decay: the
-constant part in front grows), and is stretched if not (its rule for cosine).
+constant part in front grows), and is stretched if not (its rule for cosine); with `constant_fraction` both parts are.
 """
 
 import math
@@ -42,6 +42,10 @@ def _falling(request: Request, fall: Callable[[float], float]) -> Shape:
 
 def _progress(request: Request) -> Callable[[int], float]:
     """The part of the fall that is done: near 1 at the horizon's last update, 1 beyond it."""
-    length = min(request.point.decay_steps or request.updates, request.updates)
-    start = request.updates - length
+    point = request.point
+    if point.constant_fraction:
+        start = max(0.0, point.constant_fraction * request.horizon - point.warmup_steps)
+    else:
+        start = request.updates - min(point.decay_steps or request.updates, request.updates)
+    length = request.updates - start
     return lambda update: min(1.0, max(0, update - start) / length)

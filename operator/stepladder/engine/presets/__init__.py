@@ -11,12 +11,13 @@ from math import prod
 from typing import Final
 
 from stepladder.api.study import Parameter, Preset, Role, TuningStudySpec
-from stepladder.engine.presets import adam8p, adam_by_budget, detection_models, nadamw
+from stepladder.engine.presets import adam8p, adam_by_budget, detection_models, nadamw, opt_list
 
 PRESETS: Final[Mapping[Preset, Callable[[int], tuple[Parameter, ...]]]] = {
     Preset.ADAM_BY_BUDGET: adam_by_budget.parameters,
     Preset.ADAM_8P: adam8p.parameters,
     Preset.NADAMW: nadamw.parameters,
+    Preset.OPT_LIST: opt_list.parameters,
     Preset.DETECTION_MODELS: detection_models.parameters,
 }
 

@@ -1,9 +1,9 @@
 """NAdamW: the space from which Metz et al. 2020 (2009.11243, appendix D; ranges from TaskSet, 2002.11887) draw the
 thousand configurations of their `opt_list`.
 
-They try them in an order that was learned on their tasks; here the round's sampler says what comes next, so that the
-first ten are spread and not proven. Of theirs, the length of the warmup and of the constant part are left to the study,
-since they are parts of a training whose length each round decides; and half of their trainings decay to 0.
+They try them in an order that was learned on their tasks, as the sampler `OptList` does with the preset of that name.
+Here the round's sampler says what comes next, so that the first ten are spread and not proven. Left out are the
+constant part, and what half of theirs have and half have not: an L2 penalty, a warmup.
 """
 
 from typing import Final

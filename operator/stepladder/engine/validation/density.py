@@ -15,7 +15,12 @@ from stepladder.engine.validation.problem import Problem
 
 VALUES = 2.0
 GRID_DIMENSIONS = 2
-_PLANNED = (SamplerAlgorithm.GRID, SamplerAlgorithm.ONE_AT_A_TIME, SamplerAlgorithm.EXPLICIT)
+_PLANNED = (
+    SamplerAlgorithm.GRID,
+    SamplerAlgorithm.ONE_AT_A_TIME,
+    SamplerAlgorithm.EXPLICIT,
+    SamplerAlgorithm.OPT_LIST,
+)
 
 
 def density_advice(spec: TuningStudySpec, round_: Round, field: str) -> Iterator[Problem]:

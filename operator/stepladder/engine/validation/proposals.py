@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from stepladder.api.model import Scalar
 from stepladder.api.samplers import GridSettings, OneAtATimeSettings, SamplerAlgorithm
 from stepladder.api.study import IntRange, Parameter, Role, Round, TuningStudySpec
+from stepladder.engine import opt_list
 from stepladder.engine.extents import ends
 from stepladder.engine.grid import cells
 from stepladder.engine.sensitivity import design_size
@@ -40,6 +41,8 @@ def proposal_problems(spec: TuningStudySpec, round_: Round, field: str) -> Itera
             for place, entry in enumerate(sampler.explicit.configurations):
                 where = f"{field}.sampler.explicit.configurations[{place}]"
                 yield from _entry(parameters, entry, where, complete=True)
+        case SamplerAlgorithm.OPT_LIST:
+            yield from _unlisted(parameters, f"{field}.sampler.algorithm")
 
 
 def _exhausted(round_: Round, field: str, what: str, unit: str, sizes: Sequence[int]) -> Iterator[Problem]:
@@ -53,6 +56,19 @@ def _exhausted(round_: Round, field: str, what: str, unit: str, sizes: Sequence[
         field,
         f"{what} has {of_each}, and {round_.proposals} trials would run some of them again: give at most {enough}",
     )
+
+
+def _unlisted(parameters: Sequence[Parameter], field: str) -> Iterator[Problem]:
+    """What OptList sets and the study does not search as widely."""
+    searched = {p.name: p for p in parameters if p.value is None and p.role is not Role.SCIENTIFIC and p.when is None}
+    reach: Mapping[str, Sequence[Scalar]] = {"optimizer": opt_list.OPTIMIZERS, **opt_list.REACH}
+    lacking = [n for n in reach if n not in searched or any(_outside(searched[n], value) for value in reach[n])]
+    if lacking:
+        yield Problem(
+            field,
+            f"OptList sets {', '.join(lacking)}, for which this study leaves no room: add presets: [OptList], and leave"
+            " them out of parameters",
+        )
 
 
 def _entry(
