@@ -1,11 +1,16 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+
+from stepladder_trainer import tasks
+
+cached_load = lru_cache(tasks.load)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,12 @@ def operator(home: Home, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Home]
         return home
 
     return start
+
+
+@pytest.fixture
+def read_data_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task's data is the same in all trials of a test module, whatever their parameters."""
+    monkeypatch.setattr(tasks, "load", lambda name, request=None: cached_load(name))
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from stepladder_trainer.checkpoints import archive
-from trainer.test_training import assert_same, read_data_once, train_to
+from trainer.runs import assert_same, train_to
 
-__all__ = ["read_data_once"]
+pytestmark = pytest.mark.usefixtures("read_data_once")
 
 PARAMETERS: dict[str, Any] = {
     "optimizer": "nadam",

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from stepladder_trainer.checkpoints import Copies, Snapshot, archive
-from trainer.test_training import assert_same
+from trainer.runs import assert_same
 
 
 def test_what_training_does_next_does_not_reach_the_snapshot() -> None:

@@ -17,8 +17,8 @@ from stepladder_trainer.signals import StopRequest
 from stepladder_trainer.training import Plan, train
 from stepladder_trainer.trial import Trial
 from trainer.conftest import Home
+from trainer.runs import assert_same, state
 from trainer.test_process import finish, trainer, until
-from trainer.test_training import assert_same, state
 
 HORIZON = 8
 

@@ -6,7 +6,7 @@ import pytest
 
 from stepladder_trainer.identity import differences
 from stepladder_trainer.outcomes import ConfigurationError
-from trainer.test_training import train_to
+from trainer.runs import train_to
 
 
 def test_differences_are_named_to_the_last_value() -> None:

@@ -19,7 +19,7 @@ from stepladder_trainer.outcomes import ConfigurationError, InfeasibleError
 from stepladder_trainer.signals import StopRequest
 from stepladder_trainer.stability import Clipping
 from stepladder_trainer.trial import Trial
-from trainer.test_training import train_to
+from trainer.runs import train_to
 
 CPU = torch.device("cpu")
 

@@ -16,7 +16,7 @@ import pytest
 from stepladder_trainer.checkpoints import Checkpoints
 from stepladder_trainer.cli import main
 from trainer.conftest import Home
-from trainer.test_training import assert_same, state
+from trainer.runs import assert_same, state
 
 pytestmark = pytest.mark.long
 

@@ -21,8 +21,8 @@ from stepladder_trainer.checkpoints import bucket as driver
 from stepladder_trainer.outcomes import StorageError
 from trainer.buckets.server import BUCKET, SECRET, Server, running
 from trainer.conftest import Home
+from trainer.runs import assert_same
 from trainer.test_sdk import Counter
-from trainer.test_training import assert_same
 
 pytestmark = pytest.mark.long
 

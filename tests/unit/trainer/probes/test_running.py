@@ -29,7 +29,7 @@ from stepladder_trainer.probes.subject import Subject
 from stepladder_trainer.probes.verdict import Verdict
 from stepladder_trainer.signals import StopRequest
 from stepladder_trainer.trial import Trial
-from trainer.test_training import assert_same
+from trainer.runs import assert_same
 
 
 def trial_of(directory: Path | None = None, *, steps: int = 40, request: StopRequest | None = None) -> Trial:
