@@ -7,15 +7,18 @@ import torch
 
 from stepladder_trainer import schedules, tasks
 from stepladder_trainer.data import Feed, training_feed
+from stepladder_trainer.data.training import epoch_of
 from stepladder_trainer.distributed.group import Group
 from stepladder_trainer.distributed.together import Together
 from stepladder_trainer.evaluation import Evaluations
+from stepladder_trainer.evaluation.repetition import Losses
 from stepladder_trainer.hyperparameters import Hyperparameters
 from stepladder_trainer.learner import Learner
 from stepladder_trainer.measurement import Measurement
 from stepladder_trainer.plan import Plan
 from stepladder_trainer.schedules import Schedule
 from stepladder_trainer.seeds import Seeds
+from stepladder_trainer.state import Part
 from stepladder_trainer.tasks import Task
 from stepladder_trainer.trial import Trial
 
@@ -31,7 +34,13 @@ class Assembly:
     learner: Learner
     evaluations: Evaluations
     schedule: Schedule
+    losses: Losses | None  # none where an epoch is not always as long
     measurement: Measurement
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The state of training."""
+        return {**self.learner.parts, **({} if self.losses is None else {"losses": self.losses})}
 
 
 def assemble(trial: Trial, plan: Plan, device: torch.device, group: Group) -> Assembly:
@@ -81,8 +90,11 @@ def assemble(trial: Trial, plan: Plan, device: torch.device, group: Group) -> As
         objective=trial.document.objective,
         planned=lambda step: trial.evaluation_planned(step, every=plan.evaluate_every),
     )
-    measurement = Measurement(trial, learner, batch_size=point.data.batch_size, count_flops=plan.count_flops)
-    return Assembly(task, feed, learner, evaluations, schedule, measurement)
+    losses = None if trial.document.data_fractions else Losses(epoch_of(point.data, len(task.training)))
+    measurement = Measurement(
+        trial, learner, batch_size=point.data.batch_size, losses=losses, count_flops=plan.count_flops
+    )
+    return Assembly(task, feed, learner, evaluations, schedule, losses, measurement)
 
 
 def point_for(trial: Trial, plan: Plan, examples: int) -> Hyperparameters:

@@ -6,6 +6,7 @@ import time
 
 import torch
 
+from stepladder_trainer.evaluation.repetition import Losses
 from stepladder_trainer.flops import FlopCount
 from stepladder_trainer.learner import Learner, Update
 from stepladder_trainer.outcomes import InfeasibleError
@@ -66,9 +67,18 @@ class Measurement:
     loss of the next step shows it, and no checkpoint or evaluation comes between.
     """
 
-    def __init__(self, trial: Trial, learner: Learner, *, batch_size: int, count_flops: bool = False) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        learner: Learner,
+        *,
+        batch_size: int,
+        losses: Losses | None = None,
+        count_flops: bool = False,
+    ) -> None:
         self._trial = trial
         self._learner = learner
+        self._losses = losses
         self._immediate = learner.device.type in IMMEDIATE
         self._rates = Rates(batch_size)
         self._pending: list[tuple[int, Update]] = []
@@ -116,6 +126,8 @@ class Measurement:
                 raise InfeasibleError(f"the norm of the gradient became {norm} at step {step}: {LOWER}")
             moved = {"learning_rate": rates[step]} if step in rates else {}
             self._trial.log(step, training_loss=loss, gradient_norm=norm, **moved)
+        if self._losses is not None:
+            self._losses.add(values[::2])
         self._log_rates(pending[-1][0])
 
     def _log_rates(self, step: int) -> None:

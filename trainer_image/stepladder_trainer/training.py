@@ -5,10 +5,10 @@ import os
 import torch
 
 from stepladder_trainer import devices
-from stepladder_trainer.assembly import assemble
+from stepladder_trainer.assembly import Assembly, assemble
 from stepladder_trainer.distributed.group import Group, joined
 from stepladder_trainer.distributed.ranks import ranks
-from stepladder_trainer.evaluation import baseline
+from stepladder_trainer.evaluation import baseline, periods
 from stepladder_trainer.models import transfer
 from stepladder_trainer.plan import Plan
 from stepladder_trainer.profiling import profiled
@@ -35,7 +35,7 @@ def _train(trial: Trial, plan: Plan, device: torch.device, group: Group) -> None
     learner, measurement = made.learner, made.measurement
     peak = plan.point.optimizer.learning_rate
     with made.feed as feed, profiled(trial, plan.profile, device) as step_profiled:
-        for step in trial.steps(checkpoint_seconds=plan.checkpoint_seconds, **learner.parts):
+        for step in trial.steps(checkpoint_seconds=plan.checkpoint_seconds, **made.parts):
             if step == trial.from_step + 1:
                 group.check_same(step)
             if step == 1 and plan.initial_weights:  # a checkpoint goes before them
@@ -55,5 +55,17 @@ def _train(trial: Trial, plan: Plan, device: torch.device, group: Group) -> None
                 with learner.evaluated() as model:
                     metrics = made.evaluations.at(step, model)
                 trial.report(step, **metrics)
-                if step == trial.horizon_steps:
-                    trial.remark = baseline.remark(made.task, metrics) or trial.remark
+    if trial.step == trial.horizon_steps:
+        trial.remark = _remark(trial, plan, made)
+
+
+def _remark(trial: Trial, plan: Plan, made: Assembly) -> str | None:
+    """What is to be known of a trial that has come to its end, also where an earlier process has brought it there."""
+    last = trial.history.evaluations[-1].metrics
+    every, schedule = plan.evaluate_every, plan.point.schedule.name
+    told = (
+        trial.remark,
+        baseline.remark(made.task, last),
+        periods.remark(trial.history, made.losses, every=every, schedule=schedule),
+    )
+    return "; ".join(filter(None, told)) or None

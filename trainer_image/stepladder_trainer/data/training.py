@@ -14,6 +14,11 @@ from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.seeds import Seeds
 
 
+def epoch_of(wanted: DataHyperparameters, examples: int) -> float:
+    """Steps in which each of the examples that are trained on is seen once, of a data set of `examples`."""
+    return max(1.0, wanted.data_fraction * examples / wanted.batch_size)
+
+
 def training_feed(
     dataset: Dataset, shape: Shape, wanted: DataHyperparameters, seeds: Seeds, device: torch.device, *,
     fractions: Sequence[tuple[int, float]] = (), workers: int | None = None, rank: int = 0, world: int = 1,
