@@ -1,7 +1,6 @@
 """`make bench-trainer`: our trainer beside a bare PyTorch loop, and its start, into .bench/trainer.json."""
 
 import argparse
-import gc
 import json
 import os
 import statistics
@@ -10,18 +9,40 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from bench.trainer.cases import cases
-from bench.trainer.race import race
-from stepladder_trainer.acceleration import COMPILERS, PRECISIONS, Acceleration
+from bench.trainer.cases import COUNT
+from bench.trainer.race import flags
 
 FOLDER = Path(os.environ.get("STEPLADDER_BENCH", ".bench"))
+RACES = 5  # of each case
 STARTS = 7
 
+Figures = dict[str, float]
 
-def startup(folder: Path, device: str) -> dict[str, float]:
+
+def told(*command: str, **environment: str) -> Any:
+    """The JSON in the last line that a Python module of ours prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command], env={**os.environ, **environment}, stdout=subprocess.PIPE, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def medians(found: list[Figures]) -> Figures:
+    """Of each figure."""
+    return {name: statistics.median(figures[name] for figures in found) for name in found[0]}
+
+
+def races(number: int, arguments: list[str]) -> dict[str, Figures]:
+    """The figures of one case by its name, medians, and how far the races were apart."""
+    found = [told("bench.trainer.race", str(number), *arguments) for _ in range(RACES)]
+    (name,) = found[0]
+    costs = sorted(race[name]["cost by the CPU, %"] for race in found)
+    return {name: {**medians([race[name] for race in found]), "least cost, %": costs[0], "greatest cost, %": costs[-1]}}
+
+
+def startup(folder: Path, device: str) -> Figures:
     """Seconds of each part of a start of the digits CNN, medians."""
     found = []
     for start in range(STARTS):
@@ -33,46 +54,31 @@ def startup(folder: Path, device: str) -> dict[str, float]:
             "objective": {"metric": "validation_error"},
             "checkpointDirectory": str(folder / f"start-{start}"),
         }
-        environment = {
-            **os.environ,
-            "BENCH_BEGAN": repr(time.time()),
-            "STEPLADDER_TRIAL": json.dumps(document),
-            "STEPLADDER_METRICS_PORT": "0",
-            "STEPLADDER_TERMINATION_LOG": str(folder / "termination"),
-        }
-        told = subprocess.run(
-            [sys.executable, "-m", "bench.trainer.startup", "--task=digits", f"--device={device}"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        found.append(json.loads(told.splitlines()[-1]))
-    parts = {part: statistics.median(start[part] for start in found) for part in found[0]}
-    return {**parts, "all": statistics.median(sum(start.values()) for start in found)}
+        parts = told(
+            "bench.trainer.startup",
+            "--task=digits",
+            f"--device={device}",
+            BENCH_BEGAN=repr(time.time()),
+            STEPLADDER_TRIAL=json.dumps(document),
+            STEPLADDER_METRICS_PORT="0",
+            STEPLADDER_TERMINATION_LOG=str(folder / "termination"),
+        )
+        found.append({**parts, "all": sum(parts.values())})
+    return medians(found)
 
 
 def main() -> None:
     """Race, start, tell."""
-    parser = argparse.ArgumentParser(prog="python -m bench.trainer")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
-    parser.add_argument("--compile", choices=COMPILERS, default="off")
-    parser.add_argument("--large", action="store_true", help="models that a GPU has work with")
-    flags = parser.parse_args()
-    torch.set_num_threads(1)
-    gc.freeze()  # as the command line does
-    results: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for case in cases(folder, large=flags.large):
-            accelerated = Acceleration(flags.precision, flags.compile)
-            results[case.name] = race(case, folder / case.name, flags.device, accelerated)
-        results["start, seconds"] = startup(folder, flags.device)
+    given = argparse.ArgumentParser(prog="python -m bench.trainer", parents=[flags()]).parse_args()
+    results: dict[str, Figures] = {}
+    for number in range(COUNT):
+        results |= races(number, sys.argv[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        results["start, seconds"] = startup(Path(folder), given.device)
     for title, figures in results.items():
         print(title, *(f"  {figure:<24}{value:10.3f}" for figure, value in figures.items()), sep="\n")
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / "trainer.json").write_text(json.dumps({"device": flags.device, **results}, indent=1))
+    (FOLDER / "trainer.json").write_text(json.dumps({"device": given.device, **results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from stepladder_trainer import hyperparameters
 from stepladder_trainer.contract import Scalar
 from stepladder_trainer.hyperparameters import Hyperparameters
 
+COUNT = 2
 WORDS = ("the", "of", "and", "to", "in", "is", "you", "that", "it", "he", "was", "for", "on", "are", "as", "with")
 
 

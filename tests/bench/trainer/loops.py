@@ -1,4 +1,4 @@
-"""The two sides of the race: a bare PyTorch loop, and our trainer with everything that it always does."""
+"""Who races: a bare PyTorch loop, the same with our optimizer, and our trainer with everything that it always does."""
 
 import time
 from collections.abc import Iterator
@@ -27,8 +27,9 @@ def now() -> tuple[float, float]:
     return time.perf_counter(), time.thread_time()
 
 
-def bare(case: Case, device: torch.device, acceleration: Acceleration) -> Iterator[None]:
-    """What anybody would write, a step between two yields: the same model, data, order, optimizer and evaluations."""
+def bare(case: Case, device: torch.device, acceleration: Acceleration, *, own: bool) -> Iterator[None]:
+    """What anybody would write, a step between two yields: the same model, data, order and evaluations, and PyTorch's
+    fastest Adam, or our `own` optimizer."""
     point = case.point
     task = tasks.load(case.task, tasks.Request(case.data, {}, point))
     feed = feed_of(task.training, GrowingData(len(task.training), point.data.batch_size, seed=0), device)
@@ -36,7 +37,11 @@ def bare(case: Case, device: torch.device, acceleration: Acceleration) -> Iterat
     everything = validation.batch(1)
     dropout = torch.Generator(device)
     model = models.build(models.Request(task.shape, point, dropout), torch.Generator().manual_seed(0)).to(device)
-    optimizer = optimizers.build(model.parameters(), point.optimizer)
+    optimizer = (
+        optimizers.build(model.parameters(), point.optimizer)
+        if own
+        else torch.optim.Adam(model.parameters(), point.optimizer.learning_rate, fused=True)
+    )
     forward, arithmetic = acceleration.compiled(model), acceleration.arithmetic(device)
     for step in range(1, case.steps + 1):
         yield
