@@ -11,6 +11,7 @@ import click
 
 from stepladder.cluster.command import operator
 from stepladder.rerun.command import rerun
+from stepladder.scaling.command import batch_scaling
 
 REFUSED = 2
 INTERRUPTED = 130
@@ -35,6 +36,7 @@ def main() -> None:
 
 main.add_command(operator)
 main.add_command(rerun)
+main.add_command(batch_scaling)
 
 
 @main.command()
