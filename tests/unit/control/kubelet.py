@@ -48,11 +48,12 @@ def objective(document: dict[str, Any], step: int) -> float:
 
 def verdict(document: dict[str, Any]) -> dict[str, Any]:
     """What a probe is answered with."""
+    throughput = document["probe"]["type"] == "Throughput"
     place = document["checkpointDirectory"]
     return {
         "type": document["probe"]["type"],
         "summary": f"A learning rate of 0.01 suits {document['parameters']}.",
-        "suggestions": {"learning_rate": 0.01},
+        "suggestions": {"batch_size": 64.0} if throughput else {"learning_rate": 0.01},
         "flags": ["InputBound"],
         "picture": f"{place}/probe.svg",
         "data": f"{place}/probe.json",

@@ -26,7 +26,7 @@ CLAIM = {
 }
 
 TRIALS = {
-    "batch-size-by-throughput.yaml": 1 + 9 + 2,
+    "batch-size-by-throughput.yaml": 1 + 6 + 1,
     "bring_your_own/study.yaml": 9,
     "data-fraction.yaml": 18 + 6,
     "digits.yaml": 49,
