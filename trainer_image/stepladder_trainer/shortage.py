@@ -17,8 +17,9 @@ def sentence_of(error: BaseException) -> str:
     on_gpu = any(sign in told for sign in ON_GPU)
     place, more = ("GPU", "a larger GPU or part of one") if on_gpu else ("host", "a higher memory limit")
     asked = ASKED.search(told)
-    said = f"as {_readable(asked[1], asked[2])} more were asked for" if asked else told.splitlines()[0]
-    return f"out of {place} memory ({said}): lower batch_size or the model's size, or give the trial {more}"
+    said = f"{_readable(asked[1], asked[2])} more were asked for" if asked else str(error).partition("\n")[0]
+    why = f" ({said})" if said else ""
+    return f"out of {place} memory{why}: lower batch_size or the model's size, or give the trial {more}"
 
 
 def _readable(number: str, unit: str) -> str:

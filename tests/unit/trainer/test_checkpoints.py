@@ -259,3 +259,37 @@ def test_seeds_for_different_purposes_differ_and_stay_as_they_are() -> None:
     seeds = {randomness.derive(seed, purpose, 1) for seed in (0, 1) for purpose in ("data", "dropout")}
     assert len(seeds) == 4
     assert randomness.derive(0, "data", 1) == 6165688211217004550
+
+
+def test_another_process_that_writes_there_is_said_to(checkpoints: Checkpoints, directory: Path) -> None:
+    """Each would drop what the other goes on from; it was found out by a file that is not there, if at all."""
+    other = Checkpoints(directory)
+    for process in (checkpoints, other):
+        process.prepare()
+        process.newest()
+    save(other, 20)
+    with pytest.raises(StorageError, match=r"another process writes to .* where step-00000020.pt has appeared: end it"):
+        save(checkpoints, 10)
+
+
+def test_a_file_that_another_process_has_swept_away_is_said_to_be_taken(
+    checkpoints: Checkpoints, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What begins sweeps what it takes for a killed predecessor's. The volume, which was blamed, is fine."""
+    real = os.fsync
+
+    def swept(descriptor: int) -> None:
+        real(descriptor)
+        Checkpoints(directory).prepare()
+
+    checkpoints.prepare()
+    monkeypatch.setattr(os, "fsync", swept)
+    with pytest.raises(StorageError, match=r"another process writes to .* where step-00000010.pt.tmp was taken away"):
+        save(checkpoints, 10)
+
+
+def test_a_directory_that_is_gone_is_said_to_be(checkpoints: Checkpoints, directory: Path) -> None:
+    checkpoints.prepare()
+    directory.rmdir()
+    with pytest.raises(StorageError, match="is gone"):
+        save(checkpoints, 10)

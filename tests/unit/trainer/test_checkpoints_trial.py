@@ -171,6 +171,9 @@ def test_damage_in_a_bucket_is_skipped_to_the_one_before(operator: Start, bucket
     ("url", "code", "said"),
     [
         ("nonsense://models/x", 78, "give s3://BUCKET/PREFIX"),
+        ("s3://", 78, "names no bucket: write s3://BUCKET/PREFIX"),
+        ("gs:///x", 78, "names no bucket: write gs://BUCKET/PREFIX"),
+        ("file://x/y", 78, "write file:///DIRECTORY"),
         ("sftp://models/x", 78, "install fsspec's driver of sftp:// in it"),
         ("s3://key:secret@models/x", 78, "environment variables"),
         ("s3://models/x?secret=secret@", 78, "environment variables"),

@@ -43,6 +43,7 @@ def test_without_the_variable_there_is_no_document() -> None:
         ({"targetSteps": "30"}, "targetSteps"),
         ({"targetSteps": True}, "targetSteps"),
         ({"horizonSteps": -1}, "horizonSteps"),
+        ({"horizonSteps": 29}, "targetSteps 30 is beyond horizonSteps 29"),
         ({"seed": None}, "seed"),
         ({"parameters": []}, "parameters"),
         ({"parameters": {"width": [64]}}, "width"),

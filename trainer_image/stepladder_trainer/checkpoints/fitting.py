@@ -59,11 +59,10 @@ def misfits(theirs: Any, ours: Any, name: str) -> Iterator[str]:
         if not theirs or not ours:
             return
         for key in dict.fromkeys([*theirs, *ours]):
-            place = f"{name}.{key}"
             if key not in theirs or key not in ours:
-                yield f"{place} is not in {'the checkpoint' if key not in theirs else 'this code'}"
+                yield f"{name}.{key} is not in {'the checkpoint' if key not in theirs else 'this code'}"
             else:
-                yield from misfits(theirs[key], ours[key], place)
+                yield from misfits(theirs[key], ours[key], f"{name}.{key}")
     elif _listed(theirs) and _listed(ours):
         if len(theirs) != len(ours):
             yield f"{name} has {len(theirs)} entries there and {len(ours)} here"

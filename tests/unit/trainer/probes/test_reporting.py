@@ -101,6 +101,30 @@ def test_a_larger_value_is_further_right_and_higher_up() -> None:
     assert places[1][0] == pytest.approx((places[0][0] + places[2][0]) / 2), "logarithmic"
 
 
+def drawn(series: Series, *, log_x: bool = False, log_y: bool = False) -> list[list[tuple[float, ...]]]:
+    """The lines of a picture of one series."""
+    picture = ElementTree.fromstring(draw([Panel("t", "x", "y", [series], log_x=log_x, log_y=log_y)]))  # noqa: S314  our own
+    lines = [line.get("points", "").split() for line in picture.iter(f"{SVG}polyline")]
+    return [[tuple(map(float, point.split(","))) for point in line] for line in lines]
+
+
+def test_a_line_breaks_where_a_point_cannot_be_shown() -> None:
+    """Joined, it would show what was never measured."""
+    assert [len(line) for line in drawn(Series("s", range(6), [1, 2, math.nan, 3, math.inf, 2]))] == [2, 1, 1]
+    assert [len(line) for line in drawn(Series("s", range(4), [1, 0, -1, 2]), log_y=True)] == [1, 1]
+
+
+def test_losses_above_the_frame_of_a_range_test_break_its_line() -> None:
+    """A loss that jumps out of the frame and comes back was drawn as a line along its top."""
+    losses = [1.0] * 30 + [5.0] + [1.0] * 20 + [1e6] * 9
+    test = RangeTest(tuple(10 ** (place / 10 - 5) for place in range(len(losses))), tuple(losses))
+    panel = findings.of_range_test(test, Verdict("LearningRateRange", ""), log=True).panels[0]
+    raw, smooth = panel.series
+    assert [place for place, value in enumerate(raw.ys) if math.isnan(value)] == [30]
+    assert len(raw.xs) == len(smooth.xs) == 51, "what comes after the last return into the frame is left out"
+    assert [len(line) for line in drawn(raw, log_x=True)] == [30, 20]
+
+
 def test_text_is_escaped_and_odd_data_still_makes_a_picture() -> None:
     for series in ([], [Series("<&>", [], [])], [Series("<&>", [1], [1])], [Series("<&>", [-1, 0], [math.inf, 2])]):
         ElementTree.fromstring(draw([Panel("<&>", "x", "y", series, [(1.0, "<&>")], log_x=True)]))  # noqa: S314
