@@ -100,6 +100,11 @@ class Trial:
         """Every evaluation so far, those before a restart included."""
         return self._board.history
 
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """What this process has logged last, by name."""
+        return self._board.numbers
+
     def evaluation_due(self, step: int, *, every: int = 0) -> bool:
         """Whether `step` must be evaluated: the study's rungs, the target, and each multiple of `every`."""
         return step == self.target_steps or self.evaluation_planned(step, every=every)
