@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NoReturn
@@ -15,12 +16,18 @@ REFUSED: Final = 2
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
+def _finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not finite.")
+    return value
+
+
 @click.command("batch-scaling")
 @click.argument("study")
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False),
               help="The home of `stepladder run` that has the study.")  # fmt: skip
-@click.option("--target", type=float, help="What the objective has to reach.  [default: objective.target, or what"
-              " every batch size has reached]")  # fmt: skip
+@click.option("--target", type=float, callback=_finite,
+              help="What to reach.  [default: objective.target, or what every batch size has reached]")  # fmt: skip
 @click.option("--picture", type=_FILE, help="Draw it into this SVG file.")
 @click.option("--namespace", default="default", show_default=True, help="Of a study on a cluster.")
 @click.option("--kubeconfig", type=_FILE, help="The cluster's credentials.  [default: as kubectl has it]")

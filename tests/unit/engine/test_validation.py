@@ -140,6 +140,24 @@ UNIT = [{"name": name, "float": {"min": 0, "max": 1}} for name in "abcd"]
 ADVICE: dict[str, tuple[TuningStudySpec, str]] = {
     "nothing to search": (spec(OPTIMIZER), "spec.parameters"),
     "batch size": (spec({"name": "batch_size", "int": {"min": 16, "max": 256}}), "spec.parameters[0]"),
+    "batch sizes compared": (
+        spec(
+            LEARNING_RATE,
+            {"name": "batch_size", "role": "Scientific", "categorical": {"values": [32, 64]}},
+        ),
+        "spec.parameters[1]",
+    ),
+    "batch sizes in as many epochs": (
+        spec(
+            LEARNING_RATE,
+            fixed("batch_size", 64),
+            rounds=(
+                EXPLORE,
+                EXPLORE | {"name": "large", "maxSteps": 68, "parameters": [{"name": "batch_size", "value": 256}]},
+            ),
+        ),
+        "spec.rounds[1].maxSteps",
+    ),
     "batch size of a model": (spec({"name": "cnn.batch_size", "int": {"min": 16, "max": 256}}), "spec.parameters[0]"),
     "linear learning rate": (
         spec({"name": "learning_rate", "float": {"min": 1e-4, "max": 1}}),
@@ -259,6 +277,16 @@ def test_advice(what: str) -> None:
     study, field = ADVICE[what]
     assert fields_of(warnings(study)) == [field]
     assert problems(study) == ()
+
+
+def test_a_study_that_compares_batch_sizes_may_not_end_with_the_first() -> None:
+    """Of the other sizes nobody would learn how many steps they take."""
+    sizes = {"name": "batch_size", "role": "Scientific", "categorical": {"values": [32, 64]}}
+    ending = spec(LEARNING_RATE, sizes, objective={"metric": "loss", "target": 0.1})
+    assert fields_of(warnings(ending)) == ["spec.parameters[1]", "spec.objective.target"]
+    same = ({"name": "batch_size", "value": 256}, 270), ({"name": "batch_size", "value": 64}, 270)
+    rounds = tuple(EXPLORE | {"name": f"r{i}", "maxSteps": m, "parameters": [p]} for i, (p, m) in enumerate(same))
+    assert warnings(spec(LEARNING_RATE, fixed("batch_size", 64), rounds=rounds)) == ()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from stepladder.api.study import PrunerAlgorithm, Role, Round, TuningStudySpec
 from stepladder.engine.fidelity import LADDERS
 from stepladder.engine.hyperband import brackets
 from stepladder.engine.median import STARTUP_TRIALS
+from stepladder.engine.validation.batch_sizes import batch_size_advice
 from stepladder.engine.validation.density import density_advice
 from stepladder.engine.validation.moving import moving_advice
 from stepladder.engine.validation.parameters import parameter_advice
@@ -34,6 +35,7 @@ def advice(spec: TuningStudySpec) -> Iterator[Problem]:
         yield from _ladder(round_, f"spec.rounds[{index}]")
         yield from density_advice(spec, round_, f"spec.rounds[{index}]")
     yield from moving_advice(spec)
+    yield from batch_size_advice(spec)
     if spec.trainer.checkpoints.persistent_volume_claim is None and spec.trainer.checkpoints.url is None:
         yield Problem(
             "spec.trainer.checkpoints.persistentVolumeClaim",
