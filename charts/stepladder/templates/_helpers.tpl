@@ -85,6 +85,13 @@ seccompProfile:
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get]
+# What serves the best model of a study that asks for it.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [events]
   verbs: [get, create, patch]

@@ -21,6 +21,8 @@ class ConditionType(StrEnum):
     SUSPENDED = "Suspended"
     QUOTA_EXCEEDED = "QuotaExceeded"
     BUDGET_EXHAUSTED = "BudgetExhausted"
+    SERVING = "Serving"  # of studies with spec.serve alone
+    BASELINE_REASONABLE = "BaselineReasonable"  # of studies with a probe of type Baseline alone
 
 
 class Condition(ApiModel):

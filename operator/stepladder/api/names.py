@@ -14,6 +14,8 @@ TRIAL_KIND: Final = "Trial"
 STUDY_LABEL: Final = f"{GROUP}/study"
 # On pods: the Trial they run a segment of, by name.
 TRIAL_LABEL: Final = f"{GROUP}/trial"
+# On the pods that serve a study's best model: the study, by name. Those of its trials do not have it.
+SERVING_LABEL: Final = f"{GROUP}/serving"
 # On pods: which attempt at running the trial this pod is, counted from 1 over the trial's life.
 ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 # On the pods of a trial that trains on several nodes: which of the attempt's pods this is, counted from 0.

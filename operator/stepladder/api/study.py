@@ -18,6 +18,7 @@ from stepladder.api.rounds import (
     RoundSource,
 )
 from stepladder.api.samplers import Sampler, SamplerAlgorithm, WarmStart
+from stepladder.api.serving import Serve, ServingStatus
 from stepladder.api.space import (
     MAX_PARAMETERS,
     MAX_PRESETS,
@@ -64,6 +65,8 @@ __all__ = [
     "Sampler",
     "SamplerAlgorithm",
     "Scale",
+    "Serve",
+    "ServingStatus",
     "Spread",
     "SuggestionSource",
     "Trainer",
@@ -173,6 +176,12 @@ class TuningStudySpec(ApiModel):
                 "parameters[].when.parameter names no parameter of this study: correct the name or add the parameter",
             ),
             cel(
+                "!has(self.serve) || (has(self.trainer.checkpoints)"
+                " && (has(self.trainer.checkpoints.persistentVolumeClaim) || has(self.trainer.checkpoints.url)))",
+                "serve needs checkpoints that outlive the pod that wrote them: give"
+                " trainer.checkpoints.persistentVolumeClaim or trainer.checkpoints.url",
+            ),
+            cel(
                 "self.rounds.exists(r, !has(r.from))",
                 "rounds[].trials is missing in every round, so that nothing would be proposed: give it to the first",
             ),
@@ -206,6 +215,7 @@ class TuningStudySpec(ApiModel):
     budget: Budget = Budget()
     failure_policy: FailurePolicy = FailurePolicy()
     trainer: Trainer
+    serve: Serve | None = Field(default=None, description="Serve the best model once the study has succeeded.")
 
     @model_validator(mode="before")
     @classmethod

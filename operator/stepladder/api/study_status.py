@@ -8,6 +8,7 @@ from stepladder.api.conditions import Condition
 from stepladder.api.model import ANY_SCALAR, ApiModel, Scalar, list_map
 from stepladder.api.probes import ProbeVerdict
 from stepladder.api.rounds import MAX_ROUNDS
+from stepladder.api.serving import ServingStatus
 from stepladder.api.space import MAX_PARAMETERS
 
 
@@ -75,6 +76,7 @@ class TuningStudyStatus(ApiModel):
     trials: TrialCounts = TrialCounts()
     progress: str = Field(default="", max_length=64, description="running/done/planned, for the printer column.")
     best: BestTrial | None = None
+    serving: ServingStatus | None = Field(default=None, description="Where the best model is served.")
     trained_steps: int = Field(default=0, ge=0, description="Steps run by all trials, as the trainers report.")
     full_training_steps: int = Field(
         default=0, ge=0, description="What training every trial to the end would have taken."

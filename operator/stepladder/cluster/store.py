@@ -8,13 +8,13 @@ from stepladder.api import names
 from stepladder.cluster import transport
 from stepladder.cluster.connection import ApiClient
 from stepladder.cluster.feed import Feed
-from stepladder.control.store import PODS, Change, Listing, Object, Patch, Resource
+from stepladder.control.store import DEPLOYMENTS, PODS, SERVICES, Change, Listing, Object, Patch, Resource
 
 # As kubectl's: small enough for the API server to answer at once, large enough that 10,000 trials take 20 requests.
 PAGE: Final = 500
 
-# Of a cluster's pods, only those of trials are listed and watched.
-SELECTED: Final = {PODS: names.TRIAL_LABEL}
+# Of a cluster's pods only those of trials are listed and watched, of Deployments and Services those of studies.
+SELECTED: Final = {PODS: names.TRIAL_LABEL, DEPLOYMENTS: names.STUDY_LABEL, SERVICES: names.STUDY_LABEL}
 
 
 def _unfenced() -> None:

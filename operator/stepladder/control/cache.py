@@ -9,10 +9,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from stepladder.api import names
-from stepladder.control.store import PODS, STUDIES, TRIALS, Change, Listing, Object, Resource
+from stepladder.control.store import DEPLOYMENTS, PODS, SERVICES, STUDIES, TRIALS, Change, Listing, Object, Resource
 
 # The label by which the children of an object are found.
-OWNER_LABEL = {TRIALS: names.STUDY_LABEL, PODS: names.TRIAL_LABEL}
+OWNER_LABEL = {
+    TRIALS: names.STUDY_LABEL,
+    PODS: names.TRIAL_LABEL,
+    DEPLOYMENTS: names.STUDY_LABEL,
+    SERVICES: names.STUDY_LABEL,
+}
 TOMBSTONES = 50_000  # UIDs of deleted objects that late news may not bring back
 LAST_WORDS = 1_000  # deleted pods whose end may not have been recorded yet
 
@@ -148,6 +153,8 @@ def concerns(resource: Resource, item: Object) -> tuple[Key, ...]:
     owner = owner_of(resource, item)
     if resource == PODS:
         return (Key(TRIALS, namespace, owner),) if owner else ()
+    if resource in (DEPLOYMENTS, SERVICES):
+        return (Key(STUDIES, namespace, owner),) if owner else ()
     if resource == TRIALS:
         return (key_of(resource, item), *((Key(STUDIES, namespace, owner),) if owner else ()))
     return (key_of(resource, item),)

@@ -17,6 +17,7 @@ from stepladder.control.events import EventRecorder
 from stepladder.control.long_lived import LongLived
 from stepladder.control.quota_queue import QuotaQueue
 from stepladder.control.scraping import Fetch, Scraper, fetch
+from stepladder.control.serving import Serving
 from stepladder.control.specs import Specs
 from stepladder.control.store import (
     PODS,
@@ -59,8 +60,10 @@ class Controller:
         record: RecordOfStudies | None = None,
         executor: Executor | None = None,
         fetch: Fetch = fetch,
+        deploys: bool = True,
     ) -> None:
-        """`record` and `executor` replace the Optuna storage at `storage_url` and its thread, for tests."""
+        """`record` and `executor` replace the Optuna storage at `storage_url` and its thread, for tests. `deploys`:
+        whether Deployments run here, as they do on a cluster."""
         clock = clock or SystemClock()
         if record is None:
             # One thread: the storage is used by one caller at a time, and the event loop never waits for it.
@@ -79,7 +82,8 @@ class Controller:
         self._specs = specs = Specs()
         self._quota = QuotaQueue(self._cache, self.queue.add)
         self._trials = TrialReconciler(self._cache, writer, specs, self._quota, scraper, events, clock)
-        self._studies = StudyReconciler(self._cache, writer, specs, suggestions, scraper, events, clock)
+        serving = Serving(self._cache, writer) if deploys else None
+        self._studies = StudyReconciler(self._cache, writer, specs, suggestions, scraper, events, clock, serving)
 
     async def run(self) -> None:
         """Reconcile until cancelled. Raises what the store's watch raises when it is lost for good."""

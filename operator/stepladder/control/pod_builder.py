@@ -3,12 +3,14 @@
 import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from stepladder.api import names
+from stepladder.api.model import Scalar
 from stepladder.api.rounds import Resource
-from stepladder.api.study import Objective, Trainer
+from stepladder.api.study import Checkpoints, Objective, Trainer
 from stepladder.api.trial import TrialSpec
 from stepladder.control import rendezvous
 from stepladder.control.ownership import owner_reference
@@ -68,6 +70,8 @@ def trial_document(carrier: Carrier, attempt: int) -> str:
         document["dataFractions"] = [[step, step / spec.horizon_steps] for step in sorted(spec.rung_steps)]
     if spec.probe is not None:
         document["probe"] = probes.options(spec.probe, spec.horizon_steps)
+    if spec.members:
+        document["members"] = [member.wire() for member in spec.members]
     return json.dumps(document, separators=(",", ":"))
 
 
@@ -82,8 +86,7 @@ def template_digest(trainer: Trainer) -> str:
 
 def build_pod(carrier: Carrier, attempt: int, rank: int = 0) -> Object:
     """A pod of one attempt: the study's template, with the trial put into the container named trainer."""
-    template = copy.deepcopy(carrier.trainer.template)
-    meta, trial = template.get("metadata") or {}, carrier.trial["metadata"]
+    meta, trial = carrier.trainer.template.get("metadata") or {}, carrier.trial["metadata"]
     labels = {
         **(meta.get("labels") or {}),
         "app.kubernetes.io/managed-by": "stepladder",
@@ -92,19 +95,9 @@ def build_pod(carrier: Carrier, attempt: int, rank: int = 0) -> Object:
     }
     if carrier.spec.study:
         labels[names.STUDY_LABEL] = carrier.spec.study
-    spec: dict[str, Any] = template["spec"]
+    spec, container = restricted(carrier.trainer)
     spec["restartPolicy"] = "Never"
-    spec.setdefault("automountServiceAccountToken", False)
-    security = spec.setdefault("securityContext", {})
-    security.setdefault("runAsNonRoot", True)
-    security.setdefault("fsGroup", TRAINER_UID)
-    security.setdefault("seccompProfile", {"type": "RuntimeDefault"})
-    for container in spec["containers"]:
-        restricted = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-        container["securityContext"] = restricted | (container.get("securityContext") or {})
-    container = next(c for c in spec["containers"] if c["name"] == names.TRAINER_CONTAINER)
     _into_trainer(container, carrier, attempt)
-    _checkpoint_volume(spec, container, carrier)
     pod = {
         "apiVersion": PODS.api_version,
         "kind": PODS.kind,
@@ -126,9 +119,31 @@ def build_pod(carrier: Carrier, attempt: int, rank: int = 0) -> Object:
     return pod
 
 
+def restricted(trainer: Trainer) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the template's pod spec, its container named trainer), as a namespace with restricted pods takes it and with the
+    checkpoints mounted. A copy."""
+    spec: dict[str, Any] = copy.deepcopy(trainer.template["spec"])
+    spec.setdefault("automountServiceAccountToken", False)
+    security = spec.setdefault("securityContext", {})
+    security.setdefault("runAsNonRoot", True)
+    security.setdefault("fsGroup", TRAINER_UID)
+    security.setdefault("seccompProfile", {"type": "RuntimeDefault"})
+    for container in spec["containers"]:
+        limits = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+        container["securityContext"] = limits | (container.get("securityContext") or {})
+    container = next(c for c in spec["containers"] if c["name"] == names.TRAINER_CONTAINER)
+    _checkpoint_volume(spec, container, trainer.checkpoints)
+    return spec, container
+
+
+def parameter_variables(parameters: Mapping[str, Scalar]) -> dict[str, str]:
+    """The environment that makes `$(parameters.learning_rate)` in args and env of foreign commands Kubernetes' own
+    expansion."""
+    return {f"parameters.{name}": _text(value) for name, value in parameters.items()}
+
+
 def _into_trainer(container: dict[str, Any], carrier: Carrier, attempt: int) -> None:
-    # `$(parameters.learning_rate)` in args and env of foreign commands is Kubernetes' own expansion of these.
-    ours = {f"parameters.{name}": _text(value) for name, value in carrier.spec.parameters.items()}
+    ours = parameter_variables(carrier.spec.parameters)
     ours[names.TRIAL_ENV] = trial_document(carrier, attempt).replace("$(", "$$(")
     ours[names.METRICS_PORT_ENV] = str(carrier.trainer.metrics.port)
     own = [e for e in container.get("env") or [] if e["name"] not in ours]
@@ -144,8 +159,7 @@ def _text(value: object) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def _checkpoint_volume(spec: dict[str, Any], container: dict[str, Any], carrier: Carrier) -> None:
-    checkpoints = carrier.trainer.checkpoints
+def _checkpoint_volume(spec: dict[str, Any], container: dict[str, Any], checkpoints: Checkpoints) -> None:
     if checkpoints.url:
         return
     mounts = container.setdefault("volumeMounts", [])

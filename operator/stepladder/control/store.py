@@ -31,8 +31,10 @@ PODS: Final = Resource("", "v1", "pods", "Pod")
 QUOTAS: Final = Resource("", "v1", "resourcequotas", "ResourceQuota")
 CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 EVENTS: Final = Resource("", "v1", "events", "Event")
+SERVICES: Final = Resource("", "v1", "services", "Service")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 
-WATCHED: Final = (STUDIES, TRIALS, PODS, QUOTAS)
+WATCHED: Final = (STUDIES, TRIALS, PODS, QUOTAS, DEPLOYMENTS, SERVICES)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from stepladder.api.conditions import ConditionType, find
 from stepladder.api.model import Scalar
@@ -13,6 +14,7 @@ from stepladder.control.clock import Clock, seconds_between, to_wire
 from stepladder.control.events import EventRecorder, Happening
 from stepladder.control.ownership import owns
 from stepladder.control.scraping import Scraper
+from stepladder.control.serving import Serving
 from stepladder.control.specs import Specs
 from stepladder.control.store import CLAIMS, STUDIES, TRIALS, AlreadyExists, NotFound, Object
 from stepladder.control.study_status import NOTHING_PLANNED, Circumstances, describe_study
@@ -47,6 +49,8 @@ TOLD = {
     (ConditionType.QUOTA_EXCEEDED, "True"): True,
     (ConditionType.BUDGET_EXHAUSTED, "True"): False,
     (ConditionType.SUSPENDED, "True"): False,
+    (ConditionType.SERVING, "True"): False,
+    (ConditionType.SERVING, "False"): True,
 }
 
 
@@ -62,6 +66,7 @@ class StudyReconciler:
         scraper: Scraper,
         events: EventRecorder,
         clock: Clock,
+        serving: Serving | None = None,
     ) -> None:
         self._cache = cache
         self._writer = writer
@@ -70,6 +75,7 @@ class StudyReconciler:
         self._views = TrialViews(scraper.observations)
         self._events = events
         self._clock = clock
+        self._serving = serving  # none where nothing would run a Deployment
         self._last_write: dict[Key, str] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -106,10 +112,14 @@ class StudyReconciler:
             requeue = STORAGE_RETRY_SECONDS
         hindrance = hindrance or _standstill(seen) or (("TrialNotTaken", objections) if objections else None)
         given = self._circumstances(study, trials=seen.trials, plan=planned, spec=spec, hindrance=hindrance)
+        look_again: float | None = None
+        if self._serving is not None:
+            served, look_again = await self._serving.keep(study, spec, old)
+            given = replace(given, served=served)
         wait = await self._write_status(study, old, spec, given)
         deadline = spec.budget.active_deadline_seconds
         left = deadline - seen.elapsed_seconds if deadline and old.completion_time is None else None
-        return min((s for s in (requeue, wait, left) if s is not None and s > 0), default=None)
+        return min((s for s in (requeue, wait, left, look_again) if s is not None and s > 0), default=None)
 
     def _observe(self, study: Object, spec: TuningStudySpec, old: TuningStudyStatus) -> Observed:
         meta = study["metadata"]

@@ -1,7 +1,7 @@
 """A study's status, from what is observed and planned. Pure; counts, never lists of trials."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,7 +11,9 @@ from stepladder.api.conditions import ConditionType, Status, put
 from stepladder.api.study import BestTrial, Round, RoundStatus, TrialCounts, TuningStudySpec, TuningStudyStatus
 from stepladder.api.trial import Checkpoint, Desired, Outcome
 from stepladder.control.clock import to_wire
+from stepladder.control.serving_plan import Said
 from stepladder.control.trial_status import condition
+from stepladder.engine import baseline
 from stepladder.engine.actions import Plan
 from stepladder.engine.groups import REMEMBERED, in_groups
 from stepladder.engine.observed import TrialView
@@ -28,6 +30,8 @@ COUNTED = {
 }
 
 
+STATUSES: Mapping[bool | None, Status] = {True: "True", False: "False", None: "Unknown"}
+
 NOTHING_PLANNED = Plan()
 
 
@@ -43,10 +47,25 @@ class Circumstances:
     hindrance: tuple[str, str] | None = None  # reason and message of what keeps it from running well
     best: TrialView | None = None  # the incumbent
     best_checkpoint: Checkpoint | None = None
+    served: Said | None = None  # what is to be said of `serve`
 
 
 def describe_study(spec: TuningStudySpec | None, old: TuningStudyStatus, given: Circumstances) -> TuningStudyStatus:
     """The study's new status. One that has finished keeps its results, whatever becomes of its spec and its trials."""
+    new = _described(spec, old, given)
+    return new if given.problem else _with_serving(new, given)
+
+
+def _with_serving(status: TuningStudyStatus, given: Circumstances) -> TuningStudyStatus:
+    if given.served is None:
+        kept = tuple(c for c in status.conditions if c.type != ConditionType.SERVING)
+        return status.model_copy(update={"conditions": kept, "serving": None})
+    said = given.served
+    told = condition(ConditionType.SERVING, said.status, said.reason, said.message, given.generation, given.now)
+    return status.model_copy(update={"conditions": put(status.conditions, told), "serving": said.serving})
+
+
+def _described(spec: TuningStudySpec | None, old: TuningStudyStatus, given: Circumstances) -> TuningStudyStatus:
     if old.completion_time is not None:
         return _afterwards(old, given)
     verdict = None if given.problem else given.plan.verdict
@@ -83,7 +102,9 @@ def _afterwards(old: TuningStudyStatus, given: Circumstances) -> TuningStudyStat
     succeeded = next(c for c in old.conditions if c.type == ConditionType.SUCCEEDED)
     if given.generation == succeeded.observed_generation:
         return old
-    message = "the study has finished: what is changed in its spec now has no effect, apply another study for it"
+    message = (
+        "the study has finished: what is changed in its spec now, but for serve, has no effect; apply another study"
+    )
     accepted = condition(ConditionType.ACCEPTED, "True", "Finished", message, given.generation, given.now)
     return old.model_copy(update={"observed_generation": given.generation, "conditions": put(old.conditions, accepted)})
 
@@ -223,5 +244,10 @@ def _conditions(spec: TuningStudySpec | None, given: Circumstances) -> Iterable[
         "Asked" if suspended else "NotAsked",
         "spec.suspend is true: trials pause at a checkpoint, and go on when it is false" if suspended else "",
     )
+    running = given.plan.round if verdict is None else None
+    judgement = baseline.standing(spec, given.trials, running) if spec is not None else None
+    if judgement is not None:
+        holds = STATUSES[judgement.reasonable]
+        yield ConditionType.BASELINE_REASONABLE, holds, judgement.reason, judgement.message
     reason, message = given.hindrance or ("AsExpected", "")
     yield ConditionType.DEGRADED, "True" if given.hindrance else "False", reason, message

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from stepladder.control.cache import Cache, Key
-from stepladder.control.store import Change, Conflict, NotFound, Object, ObjectStore, Resource
+from stepladder.control.store import Change, Conflict, NotFound, Object, ObjectStore, Patch, Resource
 
 
 class Writer:
@@ -27,8 +27,8 @@ class Writer:
         """Create an object. Raises what the store raises."""
         return self._remember(resource, await self.store.create(resource, manifest))
 
-    async def patch(self, key: Key, patch: Mapping[str, Any], *, base: Object | None = None) -> Object:
-        """Merge-patch an object; with `base`, only if that is its newest state (else Conflict)."""
+    async def patch(self, key: Key, patch: Patch, *, base: Object | None = None) -> Object:
+        """Patch an object; with `base`, only if that is its newest state (else Conflict)."""
         version = base["metadata"]["resourceVersion"] if base else None
         async with self._corrected(key):
             written = await self.store.patch(key.resource, key.namespace, key.name, patch, resource_version=version)

@@ -17,10 +17,7 @@ from typing import Any, Final
 from stepladder.control.store import (
     CLAIMS,
     EVENTS,
-    PODS,
-    QUOTAS,
-    STUDIES,
-    TRIALS,
+    WATCHED,
     Change,
     Object,
     Resource,
@@ -31,7 +28,7 @@ from stepladder.local.objects import Key, key_of
 from stepladder.local.registry import Admit
 from stepladder.local.store import MemoryStore
 
-_RESOURCES: Final = {r.plural: r for r in (STUDIES, TRIALS, PODS, QUOTAS, CLAIMS, EVENTS)}
+_RESOURCES: Final = {r.plural: r for r in (*WATCHED, CLAIMS, EVENTS)}
 _SYNC_EVERY_SECONDS: Final = 1.0
 _COMPACT_ABOVE_LINES: Final = 2000
 

@@ -23,7 +23,8 @@ async def work(
     from stepladder.control.controller import Controller  # slow to import: not for those that only look
 
     kubelet = Kubelet(store, layout)
-    controller = Controller(store, storage_url=f"sqlite:///{layout.optuna.absolute()}", namespace=namespace)
+    storage = f"sqlite:///{layout.optuna.absolute()}"
+    controller = Controller(store, storage_url=storage, namespace=namespace, deploys=False)
     controlling = asyncio.create_task(controller.run())
     serving = asyncio.create_task(kubelet.run())
     enough = [asyncio.create_task(interrupted.wait()), asyncio.create_task(following)]

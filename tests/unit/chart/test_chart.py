@@ -11,6 +11,7 @@ from chart.chart import CHART, NAMESPACE, Manifest, Refused, helm, kinds, only, 
 from cluster.layout import REPOSITORY
 from stepladder.api import names
 from stepladder.cluster.command import operator
+from stepladder.control.store import WATCHED
 
 NAMESPACED = {"watchNamespaces": ["vision", "speech"], "rbac__aggregateToDefaultRoles": False}
 
@@ -101,13 +102,13 @@ def test_no_right_is_a_wildcard_and_none_reaches_secrets_nodes_or_roles(values: 
     assert {resource for rule in granted for resource in rule["resources"]} == {
         "tuningstudies", "tuningstudies/status", "tuningstudies/finalizers",
         "trials", "trials/status", "trials/finalizers",
-        "pods", "resourcequotas", "persistentvolumeclaims", "events", "leases",
+        "pods", "resourcequotas", "persistentvolumeclaims", "events", "leases", "deployments", "services",
     }  # fmt: skip
 
 
 def test_what_is_watched_may_be_listed_and_watched(installed: list[Manifest]) -> None:
     verbs = {resource: set(rule["verbs"]) for rule in rules(installed) for resource in rule["resources"]}
-    for resource in ("tuningstudies", "trials", "pods", "resourcequotas"):
+    for resource in (each.plural for each in WATCHED):
         assert verbs[resource] >= {"get", "list", "watch"}
 
 

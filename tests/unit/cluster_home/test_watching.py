@@ -58,18 +58,19 @@ class Cluster:
         self.complete = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        version = {"groupVersion": names.API_VERSION, "version": names.VERSION}
+        groups = {resource.group: resource for resource in WATCHED if resource.group}
         match request.path:
             case "/api":
                 return web.json_response({"versions": ["v1"]})
             case "/apis":
-                group = {"name": names.GROUP, "preferredVersion": version, "versions": [version]}
-                return web.json_response({"groups": [group]})
+                versions = {g: {"groupVersion": r.api_version, "version": r.version} for g, r in groups.items()}
+                found = [{"name": g, "preferredVersion": v, "versions": [v]} for g, v in versions.items()]
+                return web.json_response({"groups": found})
             case "/api/v1":
                 core = [Resource("", "v1", "namespaces", "Namespace"), Resource("", "v1", "events", "Event")]
                 return self.resources(*core, *(resource for resource in WATCHED if not resource.group))
-            case path if path == f"/apis/{names.API_VERSION}":
-                return self.resources(*(resource for resource in WATCHED if resource.group))
+            case path if path in (f"/apis/{resource.api_version}" for resource in groups.values()):
+                return self.resources(*(r for r in WATCHED if path == f"/apis/{r.api_version}"))
             case _ if "watch" in request.query:
                 return await self.watch(request)
             case path:
@@ -127,7 +128,7 @@ async def watch(server: Scripted, cluster: Cluster, *, until: int, namespaces: t
         cluster.over.set()
 
 
-async def test_all_four_kinds_are_watched_and_of_pods_only_those_of_trials(server: Scripted) -> None:
+async def test_all_kinds_are_watched_and_of_those_of_others_only_what_is_ours(server: Scripted) -> None:
     modified = TRIAL | {"metadata": {**TRIAL["metadata"], "resourceVersion": "6"}}  # type: ignore[dict-item]  # a map
     changes = await watch(server, Cluster({"type": "MODIFIED", "object": modified}), until=2)
     assert [(made.type, made.object["metadata"]["resourceVersion"]) for made in changes] == [
@@ -139,6 +140,8 @@ async def test_all_four_kinds_are_watched_and_of_pods_only_those_of_trials(serve
     assert lists == {
         "/api/v1/pods": names.TRIAL_LABEL,
         "/api/v1/resourcequotas": None,
+        "/api/v1/services": names.STUDY_LABEL,
+        "/apis/apps/v1/deployments": names.STUDY_LABEL,
         f"/apis/{names.API_VERSION}/trials": None,
         f"/apis/{names.API_VERSION}/tuningstudies": None,
     }
@@ -157,7 +160,7 @@ async def test_a_user_without_a_name_may_watch(server: Scripted, monkeypatch: py
 
 async def test_only_the_namespaces_that_are_served_are_watched(server: Scripted) -> None:
     """A namespaced installation has no right to list anything in the cluster."""
-    await watch(server, Cluster(watches=8), until=2, namespaces=("one", "two"))
+    await watch(server, Cluster(watches=2 * len(WATCHED)), until=2, namespaces=("one", "two"))
     paths = {seen.path for seen in server.seen if "limit" in seen.query}
     assert f"/apis/{names.API_VERSION}/namespaces/two/trials" in paths
     assert all("/namespaces/one/" in path or "/namespaces/two/" in path for path in paths)
