@@ -1,7 +1,7 @@
 """Hugging Face's Trainer on Stepladder's ladder: a small BERT of its own, which learns to tell from a string of letters
 which of two it holds more often. `python train.py` still runs alone, and then nothing is saved.
 
-Needs `pip install stepladder-trainer[transformers]`.
+Needs `pip install stepladder-trainer[huggingface] accelerate`.
 """
 
 import torch

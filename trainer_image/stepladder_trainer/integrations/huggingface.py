@@ -1,4 +1,4 @@
-"""Hugging Face's Trainer, by the extra `transformers`.
+"""Hugging Face's Trainer, by the extra `huggingface` and accelerate.
 
     with sdk.trial() as trial:
         ladder = StepladderCallback(trial, evaluate_every=100)
