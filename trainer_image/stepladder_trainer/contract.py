@@ -25,6 +25,16 @@ class Objective:
 
 
 @dataclass(frozen=True)
+class Member:
+    """A finished trial of the study, to be judged together with others: its best checkpoint (or the directory of all),
+    and the objective that the study knows of it."""
+
+    trial: str
+    checkpoint: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
 class TrialDocument:
     """One segment of one trial. Steps count optimizer updates from the trial's beginning."""
 
@@ -39,6 +49,7 @@ class TrialDocument:
     name: str = "trial"
     attempt: int = 0
     probe: Mapping[str, Any] | None = None  # measure this instead of training: its type and options
+    members: tuple[Member, ...] = ()  # of a probe Ensemble: the best first
     standalone: bool = False  # started by hand: no operator asked for this
 
     @property
@@ -53,6 +64,8 @@ class TrialDocument:
             identity["dataFractions"] = [list(pair) for pair in self.data_fractions]
         if self.probe is not None:
             identity["probe"] = dict(self.probe)
+        if self.members:
+            identity["members"] = [member.checkpoint for member in self.members]
         return identity
 
     def data_fraction(self, step: int) -> float:
@@ -105,6 +118,7 @@ def read(environ: Mapping[str, str]) -> TrialDocument | None:
         name="/".join(str(document[key]) for key in ("namespace", "study", "trial") if key in document) or "trial",
         attempt=_get(document, "attempt", int) if "attempt" in document else 0,
         probe=_get(document, "probe", dict) if document.get("probe") is not None else None,
+        members=_members(document, "members"),
     )
 
 
@@ -140,6 +154,16 @@ def _steps(document: Mapping[str, Any], key: str) -> frozenset[int]:
     if not isinstance(steps, list) or not all(isinstance(step, int) and not isinstance(step, bool) for step in steps):
         raise ConfigurationError(f"{TRIAL}: {key} must be a list of whole numbers, not {steps!r}")
     return frozenset(steps)
+
+
+def _members(document: Mapping[str, Any], key: str) -> tuple[Member, ...]:
+    listed = document.get(key) or []
+    try:
+        return tuple(Member(str(each["trial"]), str(each["checkpoint"]), each.get("value")) for each in listed)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ConfigurationError(
+            f"{TRIAL}: {key} must be a list of objects with trial and checkpoint, not {listed!r}"
+        ) from error
 
 
 def _fractions(document: Mapping[str, Any], key: str) -> tuple[tuple[int, float], ...]:

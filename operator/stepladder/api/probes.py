@@ -10,6 +10,7 @@ from stepladder.api.model import ATOMIC, ApiModel, cel, rules
 LONGEST_WARMUP = 1_000_000_000
 LARGEST_BATCH = 2**30
 HIGHEST_RATE = 1e6
+MOST_MEMBERS = 16
 
 
 class ProbeType(StrEnum):
@@ -20,6 +21,8 @@ class ProbeType(StrEnum):
     INSTABILITY = "Instability"
     WARMUP = "Warmup"
     STEP_BUDGET = "StepBudget"
+    ENSEMBLE = "Ensemble"
+    BASELINE = "Baseline"
 
 
 class Ramp(StrEnum):
@@ -134,6 +137,27 @@ class StepBudget(ApiModel):
     count: int | None = Field(default=None, ge=2, le=64, description="How many learning rates the grid has (5).")
 
 
+class Ensemble(ApiModel):
+    """Of Ensemble: the best trials of the round that `from` names judge together; nothing is trained."""
+
+    members: int = Field(default=5, ge=2, le=MOST_MEMBERS, description="How many trials, the best first.")
+
+
+class Baseline(ApiModel):
+    """Of Baseline: the configuration is trained for maxSteps, and has to do much better than chance."""
+
+    reasonable_error: float | None = Field(
+        default=None,
+        gt=0,
+        description="The validation_error that it has to come to, at most; if not given, nine tenths of that of always"
+        " giving the same answer.",
+    )
+    required: bool = Field(
+        default=True,
+        description="Where it is not reasonable the study ends before its later rounds begin; false: it is only said.",
+    )
+
+
 def _belongs(field: str, kind: ProbeType) -> dict[str, str]:
     return cel(
         f"!has(self.{field}) || self.type == '{kind}'",
@@ -151,6 +175,8 @@ class Probe(ApiModel):
             _belongs("instability", ProbeType.INSTABILITY),
             _belongs("warmup", ProbeType.WARMUP),
             _belongs("stepBudget", ProbeType.STEP_BUDGET),
+            _belongs("ensemble", ProbeType.ENSEMBLE),
+            _belongs("baseline", ProbeType.BASELINE),
         )
     }
     type: ProbeType
@@ -159,6 +185,8 @@ class Probe(ApiModel):
     instability: Instability | None = None
     warmup: Warmup | None = None
     step_budget: StepBudget | None = None
+    ensemble: Ensemble | None = None
+    baseline: Baseline | None = None
 
 
 class ProbeVerdict(ApiModel):

@@ -160,6 +160,12 @@ class Round(ApiModel):
                 "pruner compares trials, and a probe is not one of several: set pruner.algorithm: None",
             ),
             cel(
+                "!has(self.probe) || self.probe.type != 'Ensemble'"
+                " || (has(self.from) && self.from.best == 1 && self.repeats == 1)",
+                "probe.type Ensemble is of the best trials of an earlier round, as many as probe.ensemble.members: give"
+                " from with that round, and leave from.best and repeats at 1",
+            ),
+            cel(
                 "!has(self.probe) || !has(self.stopWhenNoImprovement)",
                 "stopWhenNoImprovement ends a search, and a probe searches nothing: remove it",
             ),

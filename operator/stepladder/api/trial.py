@@ -7,7 +7,7 @@ from pydantic import Field
 
 from stepladder.api.conditions import Condition
 from stepladder.api.model import ATOMIC, PRESERVE, ApiModel, Scalar, cel, list_map, rules
-from stepladder.api.probes import Probe, ProbeVerdict
+from stepladder.api.probes import MOST_MEMBERS, Probe, ProbeVerdict
 from stepladder.api.rounds import MAX_STEPS, Resource
 from stepladder.api.space import MAX_PARAMETERS
 from stepladder.api.study import FailurePolicy, Objective, Trainer
@@ -74,6 +74,16 @@ class Checkpoint(ApiModel):
     step: int = Field(ge=0, description="Steps trained before it was written.")
 
 
+class Member(ApiModel):
+    """A finished trial that a probe takes the model of."""
+
+    trial: str = Field(min_length=1, max_length=253, description="Its name.")
+    checkpoint: str = Field(
+        min_length=1, max_length=1024, description="Its best one, or the directory of all, as the trainer sees it."
+    )
+    value: float | None = Field(default=None, description="Its objective, as the study knows it.")
+
+
 class TrialSpec(ApiModel):
     """What to train, and how far."""
 
@@ -93,8 +103,9 @@ class TrialSpec(ApiModel):
                 " apply another Trial",
             ),
             cel(
-                "has(self.probe) == has(oldSelf.probe) && (!has(self.probe) || self.probe == oldSelf.probe)",
-                "probe cannot change, since the trial has begun to measure: apply another Trial",
+                "has(self.probe) == has(oldSelf.probe) && (!has(self.probe) || self.probe == oldSelf.probe)"
+                " && self.members == oldSelf.members",
+                "probe and members cannot change, since the trial has begun to measure: apply another Trial",
             ),
             cel(
                 "self.number == oldSelf.number && self.round == oldSelf.round && self.bracket == oldSelf.bracket"
@@ -140,6 +151,12 @@ class TrialSpec(ApiModel):
         json_schema_extra=ATOMIC,
     )
     probe: Probe | None = Field(default=None, description="Measure this instead of training; ends in a verdict.")
+    members: tuple[Member, ...] = Field(
+        default=(),
+        max_length=MOST_MEMBERS,
+        description="Of a probe of type Ensemble: whose models judge together, the best first.",
+        json_schema_extra=ATOMIC,
+    )
     desired: Desired = Desired.RUN
     stop_reason: Outcome | None = Field(
         default=None, description="Goes with desired: Stop. Pruned or Stopped, as the study has it."

@@ -12,6 +12,7 @@ from stepladder.control.adoption import adoption, applicants, objection
 from stepladder.control.cache import Cache, Key, key_of
 from stepladder.control.clock import Clock, seconds_between, to_wire
 from stepladder.control.events import EventRecorder, Happening
+from stepladder.control.members import member
 from stepladder.control.ownership import owns
 from stepladder.control.scraping import Scraper
 from stepladder.control.serving import Serving
@@ -51,6 +52,7 @@ TOLD = {
     (ConditionType.SUSPENDED, "True"): False,
     (ConditionType.SERVING, "True"): False,
     (ConditionType.SERVING, "False"): True,
+    (ConditionType.BASELINE_REASONABLE, "False"): True,
 }
 
 
@@ -203,7 +205,7 @@ class StudyReconciler:
                 parameters = self._parameters(study, spec, seen.trials, action)
                 if parameters is None:
                     break  # reconciled again when the proposal is there
-                if not await self._start(study, action, parameters):
+                if not await self._start(study, spec, action, parameters):
                     name = trial_name(study["metadata"]["name"], action.number)
                     message = f"Trial {name} exists and belongs to another owner: delete it, or rename the study"
                     return ("TrialNameTaken", message), NAME_TAKEN_RETRY_SECONDS
@@ -222,8 +224,12 @@ class StudyReconciler:
         found = self._suggestions.get(key_of(STUDIES, study), history, start.ask.index)
         return None if found is None else dict(found)
 
-    async def _start(self, study: Object, start: Start, parameters: Mapping[str, Scalar]) -> bool:
-        manifest = build_trial(study, start, parameters)
+    async def _start(
+        self, study: Object, spec: TuningStudySpec, start: Start, parameters: Mapping[str, Scalar]
+    ) -> bool:
+        places = (Key(TRIALS, study["metadata"]["namespace"], name) for name in start.members)
+        members = tuple(member(trial, spec) for place in places if (trial := self._cache.get(place)) is not None)
+        manifest = build_trial(study, start, parameters, members)
         key = key_of(TRIALS, manifest)
         try:
             await self._writer.create(TRIALS, manifest)

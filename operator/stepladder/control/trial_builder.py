@@ -6,7 +6,7 @@ from stepladder.api import names
 from stepladder.api.model import Scalar
 from stepladder.api.probes import Probe
 from stepladder.api.rounds import Resource
-from stepladder.api.trial import TrialSpec
+from stepladder.api.trial import Member, TrialSpec
 from stepladder.control.ownership import owner_reference
 from stepladder.control.store import TRIALS, Object
 from stepladder.engine.actions import Start
@@ -17,7 +17,9 @@ def trial_name(study: str, number: int) -> str:
     return f"{study}-{number}"
 
 
-def build_trial(study: Object, start: Start, parameters: Mapping[str, Scalar]) -> Object:
+def build_trial(
+    study: Object, start: Start, parameters: Mapping[str, Scalar], members: tuple[Member, ...] = ()
+) -> Object:
     """The Trial that the engine wants started."""
     meta = study["metadata"]
     spec = TrialSpec(
@@ -34,6 +36,7 @@ def build_trial(study: Object, start: Start, parameters: Mapping[str, Scalar]) -
         rung_steps=start.rung_steps,
         resource=_resource(study, start.round),
         probe=_probe(study, start.round),
+        members=members,
     )
     return {
         "apiVersion": TRIALS.api_version,

@@ -31,6 +31,7 @@ class Start:
     rung_steps: tuple[int, ...]
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
     ask: Ask | None = None
+    members: tuple[str, ...] = ()  # of an ensemble: trials, the best first
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from operator import attrgetter
 from stepladder.api.model import Scalar
 from stepladder.api.study import Round, TuningStudySpec
 from stepladder.api.trial import Desired, Outcome
-from stepladder.engine import space, suggested, verdict
+from stepladder.engine import baseline, probes, space, suggested, verdict
 from stepladder.engine.actions import Action, Ask, Plan, Promote, SetDesired, Start, Stop, Verdict
 from stepladder.engine.ladder import Promotion
 from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.pruners import POLICIES
-from stepladder.engine.ranking import best_configurations
+from stepladder.engine.ranking import best_configurations, best_trials
 from stepladder.engine.rounds import Layout, Run, by_round, layout
 from stepladder.engine.seeds import run_seed
 from stepladder.engine.stalling import stalled
@@ -34,6 +34,7 @@ class _Round:
     trials: Sequence[TrialView]
     seeds: Sequence[Mapping[str, Scalar]] | None  # the configurations it starts from; None: they are proposed
     stalled: bool = False  # nothing better is found any more: no new configurations
+    members: tuple[str, ...] = ()  # the trials that an ensemble is made of, the best first
 
     @cached_property
     def there(self) -> Mapping[int, TrialView]:
@@ -69,12 +70,13 @@ def plan(observed: Observed) -> Plan:
 
 
 def _running(observed: Observed) -> tuple[_Round | None, Verdict | None]:
-    """The first round that is not done; or none and, if a round lacks what it is to start from, that verdict."""
+    """The first round that is not done; or none and, if nothing can follow one that is, that verdict."""
     trials = by_round(observed.trials)
     begun = {name for name, of_round in trials.items() if not of_round[0].added}
     view: _Round | None = None
     for place, round_ in enumerate(observed.spec.rounds):
-        seeds = None
+        seeds: list[dict[str, Scalar]] | None = None
+        members: tuple[str, ...] = ()
         if round_.from_ is not None:
             source = trials.get(round_.from_.round, ())
             direction = observed.spec.objective.direction
@@ -84,14 +86,19 @@ def _running(observed: Observed) -> tuple[_Round | None, Verdict | None]:
             seeds = [space.override(observed.spec, round_, configuration.runs[0].parameters) for configuration in best]
             if any(trial.added for trial in source):
                 seeds = _settled(seeds, trials.get(round_.name, ()))
+            if wanted := probes.members(round_.probe):
+                members = tuple(trial.name for trial in best_trials(direction, source, wanted))
         if untold := suggested.unknown(round_):
             return None, verdict.nothing_suggested(observed, round_.name, *untold[0])
         of_round = trials.get(round_.name, ())
         view = _view(observed.spec, round_, [trial for trial in of_round if not trial.added], seeds)
+        view = replace(view, members=members)
         # A later round starts from the best of this one, added ones too; once it has begun they are waited for last.
         awaited = any(trial.added and trial.outcome is None for trial in of_round)
         if not view.done or (awaited and not any(later.name in begun for later in observed.spec.rounds[place + 1 :])):
             return view, None
+        if (end := baseline.closed(round_, of_round)) is not None:
+            return None, end
     left = any(trial.added and trial.outcome is None for trial in observed.trials)
     return (view if left else None), None
 
@@ -219,4 +226,5 @@ def _start(
         rung_steps=rungs,
         parameters=parameters,
         ask=ask,
+        members=running.members,
     )

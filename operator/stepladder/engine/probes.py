@@ -6,7 +6,17 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from stepladder.api.probes import Instability, LearningRateRange, Probe, ProbeType, StepBudget, Throughput, Warmup
+from stepladder.api.probes import (
+    Baseline,
+    Ensemble,
+    Instability,
+    LearningRateRange,
+    Probe,
+    ProbeType,
+    StepBudget,
+    Throughput,
+    Warmup,
+)
 
 _SHORTEST_WARMUP: Final = 10
 _WARMUP_SHARE: Final = 10  # the longest warmup tried is one in so many of maxSteps
@@ -22,13 +32,19 @@ SUGGESTIONS: Final[Mapping[ProbeType, frozenset[str]]] = {
     ProbeType.INSTABILITY: frozenset(("unstable_factor", "unstable_learning_rate", "stable_factor", "gradient_clip")),
     ProbeType.WARMUP: frozenset(("warmup_steps", "learning_rate", "max_train_steps")),
     ProbeType.STEP_BUDGET: frozenset(("max_train_steps", "learning_rate")),
+    ProbeType.ENSEMBLE: frozenset(
+        ("ensemble", "best_member", "gain", "members", "averaged_weights", "test_ensemble", "test_best_member")
+    ),
+    ProbeType.BASELINE: frozenset(
+        ("validation_error", "best_step", "chance", "reasonable_error", "steps", "seconds_per_step")
+    ),
 }
 """What a verdict of each type may suggest (docs/probes.md)."""
 
 
 def options(probe: Probe, max_steps: int) -> dict[str, JsonValue]:
     """The type and every option by its name, defaults and grids spelled out, so that a trainer need not know them."""
-    settings: LearningRateRange | Throughput | Instability | Warmup | StepBudget
+    settings: LearningRateRange | Throughput | Instability | Warmup | StepBudget | Ensemble
     match probe.type:
         case ProbeType.LEARNING_RATE_RANGE:
             settings = probe.learning_rate_range or LearningRateRange()
@@ -41,6 +57,11 @@ def options(probe: Probe, max_steps: int) -> dict[str, JsonValue]:
             settings = settings.model_copy(update={"warmup_steps": _warmups(settings, max_steps)})
         case ProbeType.STEP_BUDGET:
             settings = StepBudget(learning_rates=_learning_rates(probe.step_budget or StepBudget()))
+        case ProbeType.ENSEMBLE:
+            settings = probe.ensemble or Ensemble()
+        case ProbeType.BASELINE:
+            reasonable = (probe.baseline or Baseline()).reasonable_error  # what is required is no matter of the trainer
+            return {"type": probe.type.value} | ({} if reasonable is None else {"reasonableError": reasonable})
     return {"type": probe.type.value, **settings.wire()}
 
 
@@ -60,6 +81,15 @@ def steps(probe: Probe, max_steps: int) -> tuple[int, bool]:
             return sum(3 * warmup for warmup in _warmups(probe.warmup or Warmup(), max_steps)), True
         case ProbeType.STEP_BUDGET:
             return max_steps * len(_learning_rates(probe.step_budget or StepBudget())), False
+        case ProbeType.ENSEMBLE:
+            return 0, True  # nothing is trained
+        case ProbeType.BASELINE:
+            return max_steps, True
+
+
+def members(probe: Probe | None) -> int:
+    """How many trials of an earlier round the probe takes the models of."""
+    return (probe.ensemble or Ensemble()).members if probe is not None and probe.type is ProbeType.ENSEMBLE else 0
 
 
 def _warmups(given: Warmup, max_steps: int) -> tuple[int, ...]:

@@ -75,6 +75,14 @@ def best_configurations(direction: Direction, trials: Iterable[TrialView], count
     return tuple(configuration for _, configuration in ranked[:count])
 
 
+def best_trials(direction: Direction, trials: Iterable[TrialView], count: int) -> tuple[TrialView, ...]:
+    """The trials of one round with the best checkpoints, best first, at most `count`: completed ones, then those that
+    got further, and failed ones last, each by their best objective. Infeasible ones are left out."""
+    known = [(trial, trial.best.value) for trial in trials if trial.contends and trial.best is not None]
+    known.sort(key=lambda entry: (*_standing(entry[0]), rank_key(direction, entry[1]), entry[0].number))
+    return tuple(trial for trial, _ in known[:count])
+
+
 def spread(direction: Direction, trials: Iterable[TrialView]) -> Spread | None:
     """Mean and sample standard deviation of the objective at the top, over the completed repeats of the best
     configuration of one round. None if it has fewer than two."""

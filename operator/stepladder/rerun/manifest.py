@@ -81,6 +81,7 @@ def again(trial: Original, name: str) -> Object:
         horizon_steps=old.horizon_steps,
         rung_steps=old.rung_steps,
         probe=old.probe,
+        members=old.members,
         objective=trial.objective,
         trainer=_pinned(trial.trainer, trial.image),
         failure_policy=trial.failure_policy,

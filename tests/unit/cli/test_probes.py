@@ -39,3 +39,30 @@ def test_our_trainer_answers_every_probe(study: StudyMaker, invoke: Invoke) -> N
         assert probe["summary"]
         assert Path(probe["picture"]).read_text().startswith("<"), "an SVG beside the checkpoints"
         assert json.loads(Path(probe["data"]).read_text())
+
+
+def test_our_trainer_judges_the_best_trials_of_a_search_together(study: StudyMaker, invoke: Invoke) -> None:
+    """Catches checkpoints that another pod's trainer does not find, and weights that are not those that were judged."""
+    container = {"name": "trainer", "image": "ghcr.io/stepladder/trainer:0.1.0", "args": ["--task=digits"]}
+    probe = {"type": "Ensemble", "ensemble": {"members": 2}}
+    file = study(
+        parameters=[
+            {"name": "width", "role": "Fixed", "value": 8},
+            {"name": "learning_rate", "float": {"min": 0.01, "max": 0.05, "scale": "Log"}},
+        ],
+        rounds=[
+            {"name": "search", "maxSteps": 40, "trials": 2},
+            {"name": "together", "maxSteps": 40, "from": {"round": "search"}, "probe": probe},
+        ],
+        trainer={
+            "template": {"spec": {"containers": [container]}},
+            "checkpoints": {"persistentVolumeClaim": {"claimName": "checkpoints"}},
+        },
+    )
+    ended = invoke("run", file, "--output", "json")
+    assert ended.exit_code == 0, ended.output
+    found = json.loads(ended.stdout.splitlines()[-1])
+    (together,) = found["probes"]
+    assert "NotAsRecorded" not in together.get("flags", [])
+    assert together["suggestions"]["best_member"] == found["best"]["value"]
+    assert found["trials"] == {"completed": 3}

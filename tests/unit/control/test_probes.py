@@ -17,6 +17,7 @@ from control.world import NAMESPACE, Report, play, study
 from stepladder.api.probes import Probe, ProbeType, ProbeVerdict
 from stepladder.api.trial import EndReason, Outcome, TrialStatus
 from stepladder.control.controller import Controller
+from stepladder.control.members import member
 from stepladder.control.pod_builder import Carrier, trial_document
 from stepladder.control.pod_group import Stage
 from stepladder.control.probe_verdict import probe_verdict
@@ -232,3 +233,36 @@ def test_kubectl_describe_trial_tells_the_verdict() -> None:
     at = situation(pod_view(stage=Stage.ENDED, end=end), spec=spec)
     (told,) = [c for c in describe(at, decide(at), generation=1).conditions if c.type == "Succeeded"]
     assert (told.status, told.reason, told.message) == ("True", "Completed", "fine")
+
+
+def test_an_ensemble_is_told_the_best_trials_and_where_their_checkpoints_lie() -> None:
+    """Catches a member by the checkpoint of its last step, and one list for the spec and another for the trainer."""
+    told: dict[str, dict[str, Any]] = {}
+
+    def curve(document: dict[str, Any], step: int) -> float:
+        told[document["trial"]] = document
+        return objective(document, step)
+
+    probe = {"type": "Ensemble", "ensemble": {"members": 3}}
+    trainer = samples.study()["spec"]["trainer"] | {"checkpoints": {"url": "s3://models"}}
+    together = {"name": "together", "from": {"round": "search"}, "maxSteps": 10, "probe": probe}
+    report = play(study(rounds=[SEARCH, together], trainer=trainer), curve=curve)
+    assert (report.phase, report.reason) == ("Succeeded", "RoundsCompleted")
+    document = told["study-4"]
+    best = sorted((f"study-{n}" for n in range(4)), key=lambda name: report.trials[name]["best"]["value"])[:3]
+    assert [each["trial"] for each in document["members"]] == best
+    assert all("members" not in told[name] for name in best)
+    for each in document["members"]:
+        assert each["value"] == report.trials[each["trial"]]["best"]["value"]
+        assert each["checkpoint"].startswith(f"{told[each['trial']]['checkpointDirectory']}/step-")
+    assert document["probe"] == {"type": "Ensemble", "members": 3}
+
+
+def test_a_member_that_told_of_no_checkpoint_is_known_by_its_directory() -> None:
+    """Last words that are too long give up their paths."""
+    trial = samples.trial("study-3") | {"status": {"best": {"step": 9, "value": 0.5}}}
+    spec = read(samples.study()["spec"])
+    found = member(trial, spec)
+    assert (found.trial, found.value) == ("study-3", 0.5)
+    assert found.checkpoint.startswith(f"{spec.trainer.checkpoints.mount_path}/")
+    assert found.checkpoint.rpartition("/")[2].startswith("study-3-")

@@ -6,9 +6,10 @@ import pytest
 
 from engine.simulator import Simulator, study
 from stepladder.api.probes import Probe
-from stepladder.api.trial import Outcome
+from stepladder.api.trial import Observation, Outcome
 from stepladder.engine import probes
 from stepladder.engine.actions import Ask, Start
+from stepladder.engine.observed import Observed, TrialView
 from stepladder.engine.plan import plan
 from stepladder.engine.ranking import incumbent, round_verdict
 from stepladder.engine.validation import problems, warnings
@@ -41,6 +42,8 @@ def probe(kind: str, **options: Any) -> Probe:
         (probe("StepBudget"), {"learningRates": [1e-4, 1e-3, 1e-2, 1e-1, 1.0]}),
         (probe("StepBudget", minLearningRate=0.01, count=2), {"learningRates": [0.01, 1.0]}),
         (probe("StepBudget", learningRates=[0.3]), {"learningRates": [0.3]}),
+        (probe("Ensemble"), {"members": 5}),
+        (probe("Ensemble", members=3), {"members": 3}),
     ],
 )
 def test_a_trainer_is_told_every_option(asked: Probe, told: dict[str, Any]) -> None:
@@ -67,6 +70,7 @@ def test_warmups_are_powers_of_ten_up_to_a_tenth(max_steps: int, lengths: list[i
         (probe("Throughput", maxBatchSize=64), 4 * 20, True),  # 8, 16, 32, 64
         (probe("Throughput", maxBatchSize=100), 4 * 20, True),
         (probe("Throughput"), 21 * 20, False),  # memory may end it
+        (probe("Ensemble"), 0, True),
     ],
 )
 def test_what_a_probe_takes(asked: Probe, steps: int, sure: bool) -> None:
@@ -135,3 +139,31 @@ def test_probes_ask_for_no_ranges_and_are_not_counted_as_rounds_of_a_search() ->
     claim = {"persistentVolumeClaim": {"claimName": "c"}}
     template = {"template": {"spec": {"containers": [{"name": "trainer", "image": "i"}]}}, "checkpoints": claim}
     assert warnings(study(*[RANGE] * 5, parameters=fixed, trainer=template)) == ()
+
+
+def test_an_ensemble_is_one_trial_of_those_with_the_best_checkpoints() -> None:
+    """By their best objective, whose checkpoint is taken, and not by their last, which the rounds are ranked by: trial
+    1 has been best and is worst at the end. What has got less far comes after all that have ended well."""
+    search = {"name": "search", "trials": 5, "maxSteps": 9}
+    together = {"name": "together", "from": {"round": "search"}, "maxSteps": 9}
+    spec = study(search, together | {"probe": {"type": "Ensemble", "ensemble": {"members": 4}}})
+
+    def trial(number: int, last: float, best: float, outcome: Outcome = Outcome.COMPLETED) -> TrialView:
+        step = 9 if outcome is Outcome.COMPLETED else 3
+        return TrialView(
+            name=f"t{number}", number=number, round="search", bracket=0, configuration=number, repeat=0,
+            parameters={"rate": number / 10}, target_steps=step, horizon_steps=9, outcome=outcome,
+            results={step: last}, best=Observation(step=1, value=best),
+        )  # fmt: skip
+
+    trials = (
+        trial(0, 0.3, 0.3),
+        trial(1, 0.9, 0.1),
+        trial(2, 0.2, 0.2),
+        trial(3, 0.05, 0.05, Outcome.PRUNED),
+        trial(4, 0.01, 0.01, Outcome.INFEASIBLE),
+    )
+    (start,) = plan(Observed(spec, trials)).actions
+    assert isinstance(start, Start)
+    assert (start.round, start.members) == ("together", ("t1", "t2", "t0", "t3"))
+    assert start.parameters == {"rate": 0.2}

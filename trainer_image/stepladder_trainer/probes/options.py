@@ -118,10 +118,34 @@ class StepBudget:
         )
 
 
-Options = LearningRateRange | Throughput | Instability | Warmup | StepBudget
+@dataclass(frozen=True)
+class Ensemble:
+    """The trials of an earlier round that judge together, the best first: a study names them in the trial's document,
+    somebody by hand as `checkpoints`."""
+
+    members: int = 5
+    checkpoints: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(self.members >= 1, "members must be at least 1")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The `validation_error` that is reasonable for an initial configuration; if it is not given, what is much better
+    than chance."""
+
+    reasonable_error: float | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.reasonable_error is None or self.reasonable_error > 0, "reasonableError must be above 0")
+
+
+Benched = LearningRateRange | Throughput | Instability | Warmup | StepBudget | Ensemble
+Options = Benched | Baseline
 
 PROBES: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (LearningRateRange, Throughput, Instability, Warmup, StepBudget)
+    kind.__name__: kind for kind in (LearningRateRange, Throughput, Instability, Warmup, StepBudget, Ensemble, Baseline)
 }
 
 
@@ -137,16 +161,19 @@ def read(document: Mapping[str, Any]) -> Options:
             continue
         if name not in known:
             raise ConfigurationError(f"probe {kind.__name__} has no option {name}: it knows {', '.join(known)}")
-        given[known[name].name] = _typed(name, value, getattr(kind, known[name].name), whole=_whole(known[name].type))
+        default, annotation = getattr(kind, known[name].name), known[name].type
+        given[known[name].name] = _typed(name, value, default, whole=_whole(annotation), texts="str" in str(annotation))
     options: Options = kind(**given)
     return options
 
 
-def _typed(name: str, value: Any, default: object, *, whole: bool) -> Any:
+def _typed(name: str, value: Any, default: object, *, whole: bool, texts: bool) -> Any:
     if isinstance(default, str):
         return value
     if isinstance(default, tuple):
         _require(isinstance(value, Sequence) and not isinstance(value, str), f"{name} must be a list, not {value!r}")
+        if texts:
+            return tuple(map(str, value))
         return tuple(_number(name, item, whole=whole) for item in value)
     return _number(name, value, whole=whole)
 

@@ -7,19 +7,30 @@ from functools import partial
 
 from stepladder_trainer import devices
 from stepladder_trainer.checkpoints.store import open_store
+from stepladder_trainer.contract import Member
 from stepladder_trainer.distributed.group import joined
 from stepladder_trainer.distributed.ranks import ranks
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.plan import Plan
 from stepladder_trainer.probes import options as asked
-from stepladder_trainer.probes.decisions import instability, learning_rate_range, step_budget, throughput, warmup
+from stepladder_trainer.probes.decisions import (
+    baseline,
+    ensemble,
+    instability,
+    learning_rate_range,
+    step_budget,
+    throughput,
+    warmup,
+)
 from stepladder_trainer.probes.ledger import Ledger
+from stepladder_trainer.probes.measuring import baseline as training
+from stepladder_trainer.probes.measuring import ensemble as judging
 from stepladder_trainer.probes.measuring import learning_rate_range as range_test
 from stepladder_trainer.probes.measuring import step_budget as constant
 from stepladder_trainer.probes.measuring import throughput as timing
 from stepladder_trainer.probes.measuring.bench import Bench, InterruptedProbe
 from stepladder_trainer.probes.measuring.curve import watch
-from stepladder_trainer.probes.options import Options
+from stepladder_trainer.probes.options import Benched, Options
 from stepladder_trainer.probes.reporting import findings
 from stepladder_trainer.probes.reporting.finding import Finding, tell
 from stepladder_trainer.probes.subject import Subject
@@ -36,6 +47,23 @@ def run(trial: Trial, plan: Plan, options: Options, directory: str | None = None
     Where the trial is asked to stop, the part that is under way is given up, and a later call goes on with it. Raises
     what `outcomes` lists.
     """
+    finding = _trained(trial, plan, options) if isinstance(options, asked.Baseline) else _benched(trial, plan, options)
+    if finding is None:
+        return
+    store = trial.store if trial.leads else None
+    if store is None and directory:
+        store = open_store(directory)
+        store.prepare()
+    trial.verdict = tell(finding, store)
+
+
+def _trained(trial: Trial, plan: Plan, options: asked.Baseline) -> Finding | None:
+    run = training.measure(trial, plan)
+    return None if run is None else findings.of_baseline(run, baseline.judge(run, options.reasonable_error))
+
+
+def _benched(trial: Trial, plan: Plan, options: Benched) -> Finding | None:
+    """What is measured part by part; None where the trial was asked to stop."""
     here = ranks(os.environ)
     device = devices.device(plan.device, here, memory_fraction=plan.gpu_memory_fraction)
     with joined(here, device) as group:
@@ -47,19 +75,15 @@ def run(trial: Trial, plan: Plan, options: Options, directory: str | None = None
                 finding = _keyed(finding, Subject(plan.task, plan.point, devices.name(device), here.world))
         except InterruptedProbe:
             trial.stop_with_others()
-            return
-    store = trial.store if trial.leads else None
-    if store is None and directory:
-        store = open_store(directory)
-        store.prepare()
-    trial.verdict = tell(finding, store)
+            return None
+    return finding
 
 
 def _keyed(finding: Finding, subject: Subject) -> Finding:
     return replace(finding, verdict=replace(finding.verdict, key=subject.key, measured_on=subject.words))
 
 
-def _find(bench: Bench, ledger: Ledger, options: Options) -> Finding:
+def _find(bench: Bench, ledger: Ledger, options: Benched) -> Finding:
     match options:
         case asked.LearningRateRange():
             return _learning_rate_range(bench, ledger, options)
@@ -71,6 +95,8 @@ def _find(bench: Bench, ledger: Ledger, options: Options) -> Finding:
             return _warmup(bench, ledger, options)
         case asked.StepBudget():
             return _step_budget(bench, ledger, options)
+        case asked.Ensemble():
+            return _ensemble(bench, ledger, options)
 
 
 def _learning_rate_range(bench: Bench, ledger: Ledger, options: asked.LearningRateRange) -> Finding:
@@ -134,3 +160,19 @@ def _step_budget(bench: Bench, ledger: Ledger, options: asked.StepBudget) -> Fin
         runs.append(ledger.part(f"rate {rate:g}", step_budget.ConstantRun, measure))
         limit = min(limit, runs[-1].fitted_at or limit)  # a run that takes longer is not the fastest
     return findings.of_step_budget(runs, step_budget.choose(runs, steps))
+
+
+def _ensemble(bench: Bench, ledger: Ledger, options: asked.Ensemble) -> Finding:
+    document = bench.trial.document
+    members = document.members or tuple(Member(place, place) for place in options.checkpoints)
+    if not members:
+        raise ConfigurationError("probe: an ensemble has no members: give its round from, or by hand checkpoints")
+    scores: list[ensemble.Scores] = []
+    for name, dataset in (("validation", bench.task.validation), ("test", bench.task.test)):
+        if dataset is not None:
+            measure = partial(judging.measure, bench, members, dataset, name)
+            scores.append(ledger.part(name, ensemble.Scores, measure))
+    validation, test = scores[0], scores[1] if len(scores) > 1 else None
+    by = ensemble.yardstick(document.objective, validation)
+    wanted = options.members if document.members else len(members)
+    return findings.of_ensemble(scores, by, ensemble.judge(validation, test, by, wanted))

@@ -63,9 +63,11 @@ class Served:
 
 
 @contextmanager
-def loaded(found: Found, device: torch.device, *, data: str | None = None) -> Iterator[Served]:
+def loaded(
+    found: Found, device: torch.device, *, data: str | None = None, task: Task | None = None
+) -> Iterator[Served]:
     """The model of a checkpoint, on `device`, while the block runs. `data` says where its data lie now, if not where
-    they did.
+    they did; or there is its `task` already.
 
     Raises ConfigurationError if the checkpoint is not one of our own trainer's, or does not fit it.
     """
@@ -76,7 +78,8 @@ def loaded(found: Found, device: torch.device, *, data: str | None = None) -> It
         )
     point = restored(identity["hyperparameters"])
     data = data or found.content.get("notes", {}).get("data")
-    task = tasks.load(identity["task"], tasks.Request(data, identity.get("options", {}), point, identity["seed"]))
+    if task is None:
+        task = tasks.load(identity["task"], tasks.Request(data, identity.get("options", {}), point, identity["seed"]))
     learner = Learner(task, point, Seeds(identity["seed"], point.seeds), device, identity["horizonSteps"])
     saved = found.content["parts"]
     try:

@@ -12,6 +12,7 @@ from stepladder.api.study import TuningStudySpec
 from stepladder.engine import presets
 from stepladder.engine.reading import read
 from stepladder.engine.validation.advice import advice
+from stepladder.engine.validation.ensembles import ensemble_problems
 from stepladder.engine.validation.moving import warm_start_advice
 from stepladder.engine.validation.problem import Problem, unreadable
 from stepladder.engine.validation.rounds import round_problems
@@ -33,7 +34,9 @@ def examine(spec: Mapping[str, Any]) -> tuple[TuningStudySpec | None, tuple[Prob
 
 def problems(spec: TuningStudySpec) -> tuple[Problem, ...]:
     """Everything that makes the study impossible to run as it is, in the order of the fields."""
-    return _where_written(spec, (*space_problems(spec), *round_problems(spec), *template_problems(spec)))
+    return _where_written(
+        spec, (*space_problems(spec), *round_problems(spec), *ensemble_problems(spec), *template_problems(spec))
+    )
 
 
 def warnings(spec: TuningStudySpec) -> tuple[Problem, ...]:

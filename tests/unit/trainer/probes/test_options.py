@@ -5,7 +5,15 @@ import re
 import pytest
 
 from stepladder_trainer.outcomes import ConfigurationError
-from stepladder_trainer.probes.options import Instability, LearningRateRange, StepBudget, Throughput, Warmup, read
+from stepladder_trainer.probes.options import (
+    Ensemble,
+    Instability,
+    LearningRateRange,
+    StepBudget,
+    Throughput,
+    Warmup,
+    read,
+)
 
 
 def test_the_operators_documents_are_read() -> None:
@@ -19,9 +27,10 @@ def test_the_operators_documents_are_read() -> None:
     assert read({"type": "Instability", "factors": [2, 5.5]}) == Instability((2.0, 5.5))
     assert read({"type": "Warmup", "learningRateFactor": 100, "warmupSteps": [10, 100]}) == Warmup(100.0, (10, 100))
     assert read({"type": "StepBudget", "learningRates": [0.1]}) == StepBudget((0.1,))
+    assert read({"type": "Ensemble", "members": 3}) == Ensemble(3)
 
 
-@pytest.mark.parametrize("kind", ["LearningRateRange", "Throughput", "Instability", "Warmup", "StepBudget"])
+@pytest.mark.parametrize("kind", ["LearningRateRange", "Throughput", "Instability", "Warmup", "StepBudget", "Ensemble"])
 def test_every_probe_has_defaults(kind: str) -> None:
     assert type(read({"type": kind})).__name__ == kind
 

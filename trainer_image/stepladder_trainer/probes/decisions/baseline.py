@@ -1,5 +1,5 @@
-"""Whether an initial configuration is worth tuning: it has to be simple, and its result reasonable (Deep Learning Tuning
-Playbook, "Choosing the initial configuration")."""
+"""Whether an initial configuration is worth tuning: it has to be simple, and its result reasonable (Deep Learning
+Tuning Playbook, "Choosing the initial configuration")."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stepladder_trainer.probes.verdict import Verdict
 
 MUCH = 0.9
-"""What is much better than chance has at most this part of its error. The playbook has no number for it: this is ours."""
+"""What is much better than chance has at most this part of its error. This number is ours, the playbook has none."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from stepladder_trainer.models import transfer
 from stepladder_trainer.plan import Plan
 from stepladder_trainer.probes.ledger import Ledger
 from stepladder_trainer.seeds import Seeds
+from stepladder_trainer.tasks.task import Measure
 from stepladder_trainer.trial import Trial
 
 SAMPLE = 512
@@ -49,6 +50,7 @@ class Bench:
     ) -> None:  # fmt: skip
         torch.set_num_threads(plan.threads)
         self.trial = trial
+        self.plan = plan
         self._ledger = ledger
         self._initial_weights = plan.initial_weights
         self.device = device
@@ -79,10 +81,11 @@ class Bench:
             transfer.start_from(learner.model, self._initial_weights)
         return learner
 
-    def evaluator(self, dataset: Dataset) -> Evaluator:
-        """Means over all of `dataset`."""
+    def evaluator(self, dataset: Dataset, measure: Measure | None = None) -> Evaluator:
+        """Means over all of `dataset`, of what the task measures unless told otherwise."""
         batch_size = self._evaluation_batch or default_batch(self.task.shape, self.point.data.batch_size)
-        return Evaluator(dataset, self.task.measure, self.device, batch_size=batch_size, workers=self._workers)
+        measure = measure or self.task.measure
+        return Evaluator(dataset, measure, self.device, batch_size=batch_size, workers=self._workers)
 
     def sample(self) -> Examples:
         """Training examples that stay the same, `SAMPLE` or all, in memory: they are looked at often."""

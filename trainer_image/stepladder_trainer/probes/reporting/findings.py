@@ -3,7 +3,15 @@
 import math
 from collections.abc import Sequence
 
-from stepladder_trainer.probes.decisions import clipping, instability, learning_rate_range, step_budget, throughput
+from stepladder_trainer.probes.decisions import (
+    baseline,
+    clipping,
+    ensemble,
+    instability,
+    learning_rate_range,
+    step_budget,
+    throughput,
+)
 from stepladder_trainer.probes.decisions import warmup as warmups
 from stepladder_trainer.probes.decisions.smoothing import smoothed
 from stepladder_trainer.probes.decisions.stability import described
@@ -114,3 +122,29 @@ def of_step_budget(runs: Sequence[step_budget.ConstantRun], verdict: Verdict) ->
     curves = [Series(f"{run.learning_rate:.3g}", run.steps, run.errors) for run in runs]
     panel = Panel("Steps to a perfect fit", "step", "training error", curves)
     return Finding(verdict, list(runs), [heads, *rows], [panel])
+
+
+def of_ensemble(scores: Sequence[ensemble.Scores], by: ensemble.Yardstick, verdict: Verdict) -> Finding:
+    """Each member alone, and the first k together."""
+    heads, columns, panels = ["trial"], [[*scores[0].trials]], []
+    for each in scores:
+        alone, together = ([found[by.metric] for found in part] for part in (each.alone, each.together))
+        heads += [f"{each.of} {by.metric}, alone", "with those before it"]
+        columns += [[f"{value:.4g}" for value in part] for part in (alone, together)]
+        numbers = [float(count) for count in range(1, len(alone) + 1)]
+        series = [Series("member k alone", numbers, alone), Series("the first k", numbers, together)]
+        panels.append(Panel("Ensemble", "members, k", f"{each.of} {by.metric}", series))
+    return Finding(verdict, scores, [tuple(heads), *zip(*columns, strict=True)], panels)
+
+
+def of_baseline(run: baseline.BaselineRun, verdict: Verdict) -> Finding:
+    """The validation error of every evaluation, beside what it has to beat."""
+    rows = [(str(step), f"{error:.4g}") for step, error in zip(run.steps, run.errors, strict=True)]
+    bars = [
+        Series(name, run.steps, [verdict.suggestions[key]] * len(run.steps))
+        for name, key in (("chance", "chance"), ("reasonable", "reasonable_error"))
+        if key in verdict.suggestions
+    ]
+    series = [Series("validation error", run.steps, run.errors), *bars]
+    panel = Panel("Baseline", "step", "validation error", series)
+    return Finding(verdict, [run], [("step", "validation error"), *rows], [panel])
