@@ -15,7 +15,7 @@ from stepladder.cluster.connection import api_client, configure
 from stepladder.cluster.feed import Feed
 from stepladder.cluster.store import ApiServerStore, path
 from stepladder.cluster.watching import TLS_CLOSING, Watch
-from stepladder.control.store import PODS, QUOTAS, STUDIES, TRIALS
+from stepladder.control.store import DEPLOYMENTS, PODS, QUOTAS, SERVICES, STUDIES, TRIALS
 
 
 @asynccontextmanager
@@ -56,6 +56,8 @@ async def _watched(home: "homes.Home") -> None:
         TRIALS: homes.trial(home.namespace, "marker"),
         PODS: homes.pod(home.namespace, "marker", labels={names.TRIAL_LABEL: "marker"}),
         QUOTAS: homes.quota(home.namespace, 1, "marker"),
+        DEPLOYMENTS: homes.deployment(home.namespace, "marker"),
+        SERVICES: homes.service(home.namespace, "marker"),
     }
     changes = home.store.changes()
     for resource, marker in markers.items():

@@ -104,6 +104,29 @@ def pod(
     }
 
 
+def deployment(namespace: str, name: str = "digits", owner: Object | None = None) -> Object:
+    """A Deployment of a study, whose pods no node takes."""
+    owners = {"ownerReferences": [reference(owner)]} if owner else {}
+    template = {"metadata": {"labels": {"app": name}}, "spec": pod(namespace)["spec"] | {"restartPolicy": "Always"}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "labels": {names.STUDY_LABEL: name}, **owners},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template},
+    }
+
+
+def service(namespace: str, name: str = "digits", owner: Object | None = None) -> Object:
+    """A Service of a study."""
+    owners = {"ownerReferences": [reference(owner)]} if owner else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace, "labels": {names.STUDY_LABEL: name}, **owners},
+        "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": 8080}]},
+    }
+
+
 def quota(namespace: str, gpus: int, name: str = "gpus") -> Object:
     """So many GPUs for the namespace."""
     return {

@@ -6,11 +6,13 @@ from functools import partial
 
 import pytest
 
-from contract.homes import Home, eventually, gone, pod, quota, reference, study, trial
+from contract.homes import Home, deployment, eventually, gone, pod, quota, reference, service, study, trial
 from stepladder.api import names
 from stepladder.control.store import (
+    DEPLOYMENTS,
     PODS,
     QUOTAS,
+    SERVICES,
     STUDIES,
     TRIALS,
     AlreadyExists,
@@ -224,19 +226,21 @@ async def test_a_watch_tells_of_every_change_since_it_began_in_order(home: Home)
     assert [kind for kind, name in await seen if name == "digits-0"] == ["ADDED", "MODIFIED", "MODIFIED", "DELETED"]
 
 
-async def test_a_watch_tells_of_studies_trials_pods_and_quotas(home: Home) -> None:
+async def test_a_watch_tells_of_every_kind_that_a_study_has(home: Home) -> None:
     changes = home.store.changes()
     await home.store.create(STUDIES, study(home.namespace, "a"))
     await home.store.create(TRIALS, trial(home.namespace, "b"))
     await home.store.create(PODS, pod(home.namespace, "c"))
     await home.store.create(QUOTAS, quota(home.namespace, 1, "d"))
+    await home.store.create(DEPLOYMENTS, deployment(home.namespace, "e"))
+    await home.store.create(SERVICES, service(home.namespace, "f"))
     seen: set[str] = set()
     async with asyncio.timeout(30):
         async for change in changes:
             if change.type == "ADDED":
                 assert change.object["kind"] == change.resource.kind
                 seen.add(change.object["metadata"]["name"])
-            if seen >= {"a", "b", "c", "d"}:
+            if seen >= {"a", "b", "c", "d", "e", "f"}:
                 return
 
 
@@ -257,3 +261,33 @@ async def test_every_subscriber_sees_every_change(home: Home) -> None:
     await home.store.create(TRIALS, trial(home.namespace))
     for changes in subscribers:
         assert ("ADDED", "digits-0") in await _until(changes, "ADDED", "digits-0")
+
+
+# --- what serves a study's model --------------------------------------------------------------------------------------
+
+
+async def test_what_a_deployment_and_a_service_are_made_from_is_replaced_field_by_field(home: Home) -> None:
+    """Catches a patch that a real API server refuses, since a Service's address cannot change."""
+    await home.store.create(DEPLOYMENTS, deployment(home.namespace))
+    made = await home.store.create(SERVICES, service(home.namespace))
+    ports = [{"name": "http", "port": 9000, "targetPort": 9000, "protocol": "TCP"}]
+    changes = {DEPLOYMENTS: ("replicas", 2), SERVICES: ("ports", ports)}
+    for resource, (field, value) in changes.items():
+        patch = [
+            {"op": "add", "path": "/metadata/annotations", "value": {"made-of": "another"}},
+            {"op": "add", "path": f"/spec/{field}", "value": value},
+        ]
+        written = await home.store.patch(resource, home.namespace, "digits", patch)
+        assert written["spec"][field] == value
+        assert written["metadata"]["annotations"]["made-of"] == "another"
+    read = await home.store.get(SERVICES, home.namespace, "digits")
+    assert read["spec"].get("clusterIP") == made["spec"].get("clusterIP")
+
+
+async def test_a_deployment_and_a_service_go_with_their_study(home: Home) -> None:
+    owner = await home.store.create(STUDIES, study(home.namespace))
+    await home.store.create(DEPLOYMENTS, deployment(home.namespace, owner=owner))
+    await home.store.create(SERVICES, service(home.namespace, owner=owner))
+    await home.store.delete(STUDIES, home.namespace, "digits")
+    for resource in (DEPLOYMENTS, SERVICES):
+        await eventually(partial(gone, home.store, resource, home.namespace, "digits"), f"the {resource.kind} is gone")

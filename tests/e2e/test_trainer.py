@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from cluster.layout import KUBECONFIG
 from e2e.manifests import EXAMPLES, IMAGE, small_study
 from e2e.observe import apply, conditions, get, kubectl, outcome, wait_until
 from stepladder.local.manifest import read
+from stepladder_trainer import tasks
+from stepladder_trainer.client import Model
 
 WRONG: dict[str, tuple[list[str], dict[str, Any], str, str]] = {
     # name: flags, parameters, the reason of the attempt's end, what the sentence has
@@ -132,3 +135,46 @@ def test_a_rerun_repeats_a_trial_bit_for_bit(operator: str, namespace: str) -> N
     assert "is identical at all" in done.stdout
     provenance = get("trials", f"{name}-rerun", namespace=namespace)["status"]["provenance"]
     assert {"python", "torch", "packages", "image", "seed", "device"} <= set(provenance)
+
+
+def test_the_best_model_of_a_study_is_served(operator: str, namespace: str) -> None:
+    """Over the cluster's network, with the very error that the study recorded; made again, and gone when asked."""
+    explore = {"name": "explore", "trials": 2, "maxSteps": 60}
+    apply(small_study("served", rounds=[explore], serve={"port": 8080}), namespace)
+    assert outcome("served", namespace).succeeded
+
+    def serving() -> Any:
+        return (
+            conditions(get("tuningstudies", "served", namespace=namespace)).get("Serving", {}).get("status") == "True"
+        )
+
+    wait_until("the model is served", serving, seconds=180)
+    status = get("tuningstudies", "served", namespace=namespace)["status"]
+    assert status["serving"] == {"trial": status["best"]["trial"], "url": f"http://served.{namespace}.svc:8080"}
+    address = get("services", "served", namespace=namespace)["spec"]["clusterIP"]  # there is no DNS here
+    images, labels = measured_digits()
+    predictions = Model(f"http://{address}:8080").predict(images)
+    wrong = sum(said != label for said, label in zip(predictions, labels, strict=True))
+    assert wrong / len(labels) == pytest.approx(status["best"]["value"], abs=1e-12)
+
+    kubectl("delete", "deployment", "served", "-n", namespace)
+    wait_until("it is served again", lambda: "served" in names("deployments", namespace) and serving(), seconds=180)
+    kubectl("patch", "tuningstudy", "served", "-n", namespace, "--type=merge", "-p", '{"spec": {"serve": null}}')
+    for kind in ("deployments", "services"):
+        wait_until(f"the {kind} are gone", partial(nothing, kind, namespace))
+
+
+def measured_digits() -> tuple[list[Any], list[str]]:
+    """The validation images as they were measured, and what they show."""
+    task = tasks.load("digits")
+    scale = task.units.scaled.__self__  # type: ignore[union-attr]  # a method of the units
+    examples = [task.validation[index] for index in range(len(task.validation))]
+    return [scale.raw(image).round().tolist() for image, _ in examples], [task.classes[label] for _, label in examples]
+
+
+def names(kind: str, namespace: str) -> list[str]:
+    return [item["metadata"]["name"] for item in get(kind, namespace=namespace)]
+
+
+def nothing(kind: str, namespace: str) -> bool:
+    return not names(kind, namespace)

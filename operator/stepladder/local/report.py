@@ -66,6 +66,9 @@ def lines(end: Snapshot, layout: Layout) -> list[str]:
     found += _failures(end, layout)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in end.outcomes.items())
     found += ["", f"{len(end.trials)} trials: {counts or 'none was started'}.", saving(end)]
+    if end.spec.serve is not None and end.verdict and best is not None and best.checkpoint is not None:
+        command = f"python -m stepladder_trainer serve --checkpoint={best.checkpoint} --port={end.spec.serve.port}"
+        found += ["", f"On a cluster the best model would be served now. Here: {command}", ""]
     url = end.spec.trainer.checkpoints.url
     if url:
         found.append(f"Checkpoints are at {url}, logs and the study's record in {layout.root}.")

@@ -1,6 +1,7 @@
 """What is made for `spec.serve`, when, and what is said of it."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from control import samples
 from control.lab import Lab, play
-from control.world import NAME, NAMESPACE, study
+from control.world import NAME, NAMESPACE, Report, study
 from control.world import play as play_study
 from stepladder.api import names
 from stepladder.api.conditions import ConditionType
@@ -374,8 +375,17 @@ def test_what_the_api_server_refuses_is_told_and_tried_again() -> None:
     play(script)
 
 
-def test_a_whole_study_ends_in_a_served_model() -> None:
-    """Catches a study whose end nobody takes for the time to serve its best."""
+async def served_in_the_end(store: MemoryStore, seen: dict[str, Any]) -> None:
+    """Wait for the Deployment and the Service, and until the study says so; in vain, virtual time ends the test."""
+    while "serving" not in seen:
+        await asyncio.sleep(1)
+        with contextlib.suppress(NotFound):
+            seen["deployment"] = await store.get(DEPLOYMENTS, NAMESPACE, NAME)
+            seen["service"] = await store.get(SERVICES, NAMESPACE, NAME)
+            seen |= (await store.get(STUDIES, NAMESPACE, NAME))["status"]
+
+
+def whole_study(**how: Any) -> tuple[Report, dict[str, Any]]:
     seen: dict[str, Any] = {}
     claim = {
         "apiVersion": CLAIMS.api_version,
@@ -383,19 +393,22 @@ def test_a_whole_study_ends_in_a_served_model() -> None:
         "metadata": {"name": "checkpoints", "namespace": NAMESPACE},
         "spec": {},
     }
+    rounds = [{"name": "explore", "trials": 2, "maxSteps": 30}]
+    given = study(serve={}, trainer=trainer(), rounds=rounds)
+    return play_study(given, meddle=lambda store: served_in_the_end(store, seen), extra=((CLAIMS, claim),), **how), seen
 
-    async def meddle(store: MemoryStore) -> None:
-        for _ in range(100_000):
-            await asyncio.sleep(1)
-            try:
-                seen["deployment"] = await store.get(DEPLOYMENTS, NAMESPACE, NAME)
-                seen["service"] = await store.get(SERVICES, NAMESPACE, NAME)
-            except NotFound:
-                continue
-            return
 
-    report = play_study(study(serve={}, trainer=trainer()), meddle=meddle, extra=((CLAIMS, claim),))
-    best = report.status["best"]
+def test_a_whole_study_ends_in_a_served_model_wherever_the_operator_dies() -> None:
+    """Catches a study whose end nobody takes for the time to serve its best, and a Deployment without its Service."""
+    undisturbed, seen = whole_study()
     (served,) = seen["deployment"]["spec"]["template"]["spec"]["containers"]
-    assert f"--checkpoint={best['checkpoint']}" in served["args"]
+    assert f"--checkpoint={undisturbed.status['best']['checkpoint']}" in served["args"]
     assert seen["service"]["metadata"]["ownerReferences"][0]["kind"] == "TuningStudy"
+    writes = undisturbed.writes
+    made = writes.index(f"create deployments {NAME}")
+    assert writes[made + 1] == f"create services {NAME}"
+    for last in range(made - 1, len(writes) + 1):
+        report, seen = whole_study(killed_after=last)
+        assert report.lives == 2
+        assert report.outcome == undisturbed.outcome
+        assert seen["serving"]["trial"] == report.status["best"]["trial"]

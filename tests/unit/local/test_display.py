@@ -156,6 +156,17 @@ FAILING = taken(
 )
 
 
+def test_where_nothing_runs_a_deployment_the_report_says_how_to_serve_the_best_model() -> None:
+    best = {"trial": "s-0", "value": 0.1, "step": 90, "checkpoint": "/home/me/s-0/step-90.pt", "parameters": {}}
+    ended = {"metadata": {"name": "s"}, "spec": spec(serve={"port": 9000}), "status": {
+        "conditions": [condition("Succeeded", "True", "done")], "best": best,
+    }}  # fmt: skip
+    command = "python -m stepladder_trainer serve --checkpoint=/home/me/s-0/step-90.pt --port=9000"
+    assert command in "\n".join(report.lines(snapshot(ended, ()), Layout(Path("/home/me"))))
+    ended["spec"] = spec()
+    assert "serve" not in "\n".join(report.lines(snapshot(ended, ()), Layout(Path("/home/me"))))
+
+
 def test_without_kubectl_the_report_alone_says_why_trials_failed_and_where_their_logs_are() -> None:
     said = report.lines(FAILING, Layout(Path("/home/me")))
     why = said[said.index("Why trials failed:") + 1 :]
