@@ -33,7 +33,6 @@ TRIALS = {
     "presets.yaml": 27,
     "proxy-model.yaml": 12 + 4,
     "serve.yaml": 9,
-    "serve.yaml": 9,
     "two-nodes.yaml": 9,
     "two-rounds.yaml": 9 + 2 * 3,
     "warm-start.yaml": 36,
