@@ -128,7 +128,7 @@ def main(arguments: Sequence[str]) -> None:
                 f"--evaluation-batch-size {flags.evaluation_batch_size} is less than the batch_size "
                 f"{point.data.batch_size} of training, which needs more memory for each example: raise it"
             )
-        _check(entry, point, trial.document, probing=probe is not None)
+        _check(entry, point, trial.document, probing=not isinstance(probe, probes.Baseline | None))
         os.environ.setdefault("OMP_NUM_THREADS", str(flags.threads))
         gc.disable()  # importing PyTorch makes a million objects and no garbage: this saves a sixth of its time
         from stepladder_trainer import determinism

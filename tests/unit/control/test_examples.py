@@ -27,6 +27,7 @@ CLAIM = {
 
 TRIALS = {
     "batch-size-by-throughput.yaml": 1 + 6 + 1,
+    "batch-scaling.yaml": 5 * 5,
     "bring_your_own/study.yaml": 9,
     "data-fraction.yaml": 18 + 6,
     "digits.yaml": 49,

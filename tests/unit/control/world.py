@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from control.kubelet import Curve, Disk, Script, SimulatedKubelet, objective
+from control.kubelet import Curve, Disk, Script, SimulatedKubelet, objective, verdict
 from control.virtual import VirtualClock, run
 from stepladder.api import names
 from stepladder.api.conditions import ConditionType
@@ -186,9 +186,11 @@ def play(
     extra: tuple[tuple[Resource, Object], ...] = (),
     curve: Curve = objective,
     scraped: bool = False,
+    answer: Callable[[dict[str, Any]], Any] = verdict,
 ) -> Report:
     """Run a study from apply to its end. Once killed, the controller is down for so many seconds; every call of the
-    store takes `latency` seconds. `scraped`: running pods can be asked for their metrics."""
+    store takes `latency` seconds. `scraped`: running pods can be asked for their metrics. Probes are answered with
+    `answer`."""
     return run(
         _play(
             manifest or study(),
@@ -199,6 +201,7 @@ def play(
             seconds,
             extra,
             curve,
+            answer,
             scraped=scraped,
             down_for=down_for,
             drops_events=drops_events,
@@ -217,6 +220,7 @@ async def _play(
     seconds: float,
     extra: tuple[tuple[Resource, Object], ...],
     curve: Curve,
+    answer: Callable[[dict[str, Any]], Any],
     *,
     scraped: bool,
     down_for: float,
@@ -227,7 +231,7 @@ async def _play(
     clock = VirtualClock()
     store = MemoryStore(clock=clock.now)
     disk = Disk()
-    kubelet = SimulatedKubelet(store, disk, script, curve=curve, serves=scraped)
+    kubelet = SimulatedKubelet(store, disk, script, curve=curve, serves=scraped, verdict=answer)
     nodes = asyncio.create_task(kubelet.run())
     await asyncio.sleep(0)
     for resource, item in extra:
