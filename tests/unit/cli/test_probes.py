@@ -39,6 +39,8 @@ def test_our_trainer_answers_every_probe(study: StudyMaker, invoke: Invoke) -> N
         assert probe["summary"]
         assert Path(probe["picture"]).read_text().startswith("<"), "an SVG beside the checkpoints"
         assert json.loads(Path(probe["data"]).read_text())
+    (throughput,) = (probe for probe in found["probes"] if probe["type"] == "Throughput")
+    assert (len(throughput["key"]), "width 8" in throughput["measuredOn"]) == (12, True)
 
 
 def test_our_trainer_judges_the_best_trials_of_a_search_together(study: StudyMaker, invoke: Invoke) -> None:
