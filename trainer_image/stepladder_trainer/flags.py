@@ -15,6 +15,7 @@ AT_LEAST_ONE = (
     "evaluation_sample",
     "profile",
 )
+MOST_THREADS = 1024  # of many more PyTorch dies without a word
 AT_LEAST_ZERO = ("loader_workers", "training_sample", "checkpoint_seconds")
 
 
@@ -25,6 +26,8 @@ def check_values(flags: argparse.Namespace) -> None:
             value = getattr(flags, name)
             if value is not None and not value >= least:  # NaN is neither below nor above
                 raise ConfigurationError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")
+    if flags.threads > MOST_THREADS:
+        raise ConfigurationError(f"--threads must be at most {MOST_THREADS}, not {flags.threads}")
     if not 0 < flags.gpu_memory_fraction <= 1:
         raise ConfigurationError(
             f"--gpu-memory-fraction must be above 0 and at most 1, not {flags.gpu_memory_fraction}"

@@ -202,7 +202,7 @@ def test_a_disk_that_fills_up_while_tensors_are_written_says_so(
     checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """/dev/full is really full."""
-    monkeypatch.setattr(Path, "open", lambda path, mode: open("/dev/full", mode))  # noqa: PTH123, SIM115
+    monkeypatch.setattr(Path, "open", lambda path, mode: open("/dev/full", mode))  # noqa: PTH123, SIM115  Path.open is this
     with pytest.raises(StorageError, match="No space left on device; free space"):
         save(checkpoints, 30, holding={"parts": {"model": torch.zeros(100_000)}})
 
@@ -291,5 +291,12 @@ def test_a_file_that_another_process_has_swept_away_is_said_to_be_taken(
 def test_a_directory_that_is_gone_is_said_to_be(checkpoints: Checkpoints, directory: Path) -> None:
     checkpoints.prepare()
     directory.rmdir()
-    with pytest.raises(StorageError, match="is gone"):
+    with pytest.raises(StorageError, match="is not there: check its path"):
         save(checkpoints, 10)
+
+
+def test_a_file_in_the_place_of_a_directory_is_said_to_be_one(directory: Path) -> None:
+    directory.parent.mkdir(parents=True)
+    directory.touch()
+    with pytest.raises(StorageError, match="name a directory, where this is a file"):
+        Checkpoints(directory).prepare()

@@ -17,6 +17,7 @@ from trainer.conftest import Home
         (["--gpu-memory-fraction=nan"], "--gpu-memory-fraction must be above 0"),
         (["--loader-workers=-1"], "--loader-workers must be at least 0"),
         (["--threads=0"], "--threads must be at least 1"),
+        (["--threads=100000"], "--threads must be at most 1024"),
         (["--data=/data/x.csv"], "task quadratic reads no file of yours: leave it out"),
         (["--sharding=full"], "several processes, and this trial has one: leave it out, or"),
         (

@@ -13,7 +13,10 @@ from stepladder_trainer.outcomes import StorageError
 
 FULL = "free space, or give the volume more"
 DENIED = "let the trainer's user or group write there (securityContext.fsGroup)"
+A_FILE = "name a directory, where this is a file"
 ADVICE = {
+    errno.EEXIST: A_FILE,
+    errno.ENOTDIR: A_FILE,
     errno.ENOSPC: FULL,
     errno.EDQUOT: FULL,
     errno.EFBIG: FULL,
@@ -92,7 +95,7 @@ class Directory:
         except FileNotFoundError as error:
             if not self.directory.is_dir():
                 raise StorageError(
-                    f"checkpoint storage {self.directory} is gone: leave it in place, and its volume mounted"
+                    f"checkpoint storage {self.directory} is not there: check its path, and that its volume is mounted"
                 ) from error
             taken = Path(error.filename or "").name
             raise StorageError(

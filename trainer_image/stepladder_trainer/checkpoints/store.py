@@ -57,6 +57,9 @@ def open_store(location: str | Path) -> Store:
     from stepladder_trainer.checkpoints.directory import Directory
 
     text = str(location)
+    scheme = text.partition(":/")[0]
+    if scheme in OURS and not urlsplit(text).netloc:
+        raise ConfigurationError(f"{text} names no bucket: write {scheme}://BUCKET/PREFIX")
     if "://" not in text:
         return Directory(Path(location))
     parts = urlsplit(text)
@@ -64,8 +67,6 @@ def open_store(location: str | Path) -> Store:
         if parts.netloc not in ("", "localhost") or not parts.path:
             raise ConfigurationError(f"{text} names no directory of this machine: write file:///DIRECTORY")
         return Directory(Path(unquote(parts.path)))
-    if parts.scheme in OURS and not parts.netloc:
-        raise ConfigurationError(f"{text} names no bucket: write {parts.scheme}://BUCKET/PREFIX")
     if "@" in parts.netloc or parts.query:
         raise ConfigurationError(
             f"the checkpoints' URL {parts.scheme}://... holds more than a bucket and a prefix: give credentials and "
