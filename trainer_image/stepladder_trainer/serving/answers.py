@@ -1,6 +1,7 @@
 """From a model's outputs to JSON."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -22,10 +23,10 @@ class Answers:
         self.probabilities += more.probabilities
         return self
 
-    def wire(self) -> dict[str, Any]:
-        """The body of an answer."""
+    def wire(self, classes: Sequence[str]) -> dict[str, Any]:
+        """The body of an answer; of a classification `classes` name the probabilities."""
         told: dict[str, Any] = {"predictions": self.predictions}
-        return told | {"probabilities": self.probabilities} if self.probabilities else told
+        return told | {"probabilities": self.probabilities, "classes": list(classes)} if self.probabilities else told
 
 
 def answers(outputs: Any, task: Task) -> Answers:

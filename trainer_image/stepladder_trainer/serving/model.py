@@ -44,7 +44,7 @@ class Served:
                 batch = torch.stack(group).to(self.device)
                 outputs = self.module(prepared(self.task.validation, Batch(batch, batch)).inputs)
             found += answers(outputs, self.task)
-        return found.wire()
+        return found.wire(self.task.classes)
 
     @property
     def about(self) -> dict[str, Any]:
