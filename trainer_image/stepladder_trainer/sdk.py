@@ -48,9 +48,8 @@ def trial(*, target_steps: int = 1000, keep_best: int = KEEP_BEST) -> Iterator[T
     Of its checkpoints the `keep_best` best by the study's objective are kept, and the newest two.
 
     Without an operator it is a stand-in of `target_steps` steps: nothing is served, saved or written, signals are as
-    ever, and this module's errors and a lack of memory are logged as one
-    sentence and exit with their code. With one, leaving the block in
-    any other way than by reaching the target exits the process with the reason's code.
+    ever, and this module's errors and a lack of memory are logged as one sentence and exit with their code. With one,
+    leaving the block in any other way than by reaching the target exits the process with the reason's code.
 
     Of the processes that torchrun has started rank 0 alone logs, serves and saves; each has the trial, and all must
     take the same steps.
@@ -63,6 +62,8 @@ def trial(*, target_steps: int = 1000, keep_best: int = KEEP_BEST) -> Iterator[T
             document = TrialDocument(target_steps=target_steps, horizon_steps=target_steps, standalone=True)
             alone = Trial(document, exposition.Board(), StopRequest(), keep_best=keep_best, leads=here.leads)
             try:
+                if target_steps < 1:
+                    raise ConfigurationError(f"target_steps must be at least 1, not {target_steps}")
                 yield alone
             except Exception as error:
                 reason = reason_of(error)

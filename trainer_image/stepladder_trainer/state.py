@@ -60,6 +60,11 @@ class State:
 
         Raises ConfigurationError if the checkpoint belongs to another trial or does not fit the parts.
         """
+        for name, part in parts.items():
+            if not (hasattr(part, "state_dict") and hasattr(part, "load_state_dict")):
+                raise ConfigurationError(
+                    f"part {name}, a {type(part).__name__}, cannot be saved: give it state_dict and load_state_dict"
+                )
         self._parts = parts
         found = self._checkpoints.newest() if self._checkpoints else None
         if self._checkpoints is None or found is None:

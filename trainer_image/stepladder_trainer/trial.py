@@ -118,7 +118,7 @@ class Trial:
 
         Raises InfeasibleError if `training_loss` is not finite.
         """
-        if not math.isfinite(numbers.get("training_loss", 0.0)):
+        if not _finite("training_loss", numbers.get("training_loss", 0.0)):
             raise InfeasibleError(f"the training loss became {numbers['training_loss']} at step {step}: {LOWER}")
         self._board.numbers.update(numbers, step=step)
         self.tracking.numbers(step, numbers)
@@ -128,7 +128,7 @@ class Trial:
         for name, value in metrics.items():
             if not METRIC_NAME.fullmatch(name):
                 raise ConfigurationError(f"{name!r} cannot be a metric's name: use letters, digits and underscores")
-            if not math.isfinite(value):
+            if not _finite(name, value):
                 raise InfeasibleError(f"{name} became {value} at step {step}: {LOWER}")
         self.step = max(self.step, step)
         known = self.history.add(step, {name: float(value) for name, value in metrics.items()})
@@ -248,3 +248,17 @@ class Trial:
     def checkpoint_of(self, step: int | None) -> str | None:
         """The path or URL of the checkpoint of `step`, if there is one."""
         return self._state.checkpoint_of(step)
+
+
+def _finite(name: str, value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # the last two: a tensor of several numbers
+        raise ConfigurationError(
+            f"{name} must be one number, not {_kind(value)}: report its mean, or item()"
+        ) from error
+
+
+def _kind(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"{type(value).__name__} of shape {tuple(shape)}" if shape is not None else repr(value)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -351,3 +352,41 @@ def test_without_an_operator_a_known_error_is_a_sentence_and_a_code(
     assert "ConfigurationError: lower it" in caplog.text
     with pytest.raises(ZeroDivisionError), sdk.trial():
         _ = 1 / 0
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("low", "loss must be one number, not 'low'"),
+        (None, "loss must be one number, not None"),
+        (torch.zeros(3), r"loss must be one number, not Tensor of shape \(3,\)"),
+    ],
+)
+def test_what_is_reported_has_to_be_a_number(operator: Start, value: Any, said: str) -> None:
+    """It was an error of Python's or PyTorch's that names no metric, and was tried again."""
+    operator()
+    with pytest.raises(SystemExit) as left, sdk.trial() as trial:
+        trial.report(5, loss=value)
+    assert left.value.code == 78
+    assert isinstance(left.value.__cause__, ConfigurationError)
+    assert re.match(said, str(left.value.__cause__))
+    with pytest.raises(ConfigurationError, match="training_loss must be one number"):
+        trial.log(5, training_loss=value)
+
+
+def test_a_part_that_cannot_be_saved_is_refused_before_a_step_is_taken(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By hand too, where it would come to light on the cluster only."""
+    monkeypatch.delenv("STEPLADDER_TRIAL", raising=False)
+    with pytest.raises(SystemExit) as left, sdk.trial() as trial:
+        next(trial.steps(schedule={"rate": 0.1}))  # type: ignore[arg-type]  # the mistake
+    assert left.value.code == 78
+    assert "part schedule, a dict, cannot be saved: give it state_dict" in caplog.text
+
+
+def test_a_trial_of_no_steps_is_refused(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.delenv("STEPLADDER_TRIAL", raising=False)
+    with pytest.raises(SystemExit), sdk.trial(target_steps=0):
+        pass
+    assert "target_steps must be at least 1" in caplog.text
