@@ -108,8 +108,15 @@ def _handler(desk: Desk) -> type[BaseHTTPRequestHandler]:
             if not text.isdecimal():
                 raise _RefusedError(411, "say with Content-Length how long the body is")
             if int(text) > MOST_BYTES:
+                self._pass_over(int(text))
                 raise _RefusedError(413, f"a body may have up to {MOST_BYTES} bytes: send fewer inputs at once")
             return int(text)
+
+        def _pass_over(self, length: int) -> None:
+            """Read without keeping: who is still sending does not listen. What is larger by far is not read either."""
+            left = length if length <= 4 * MOST_BYTES else 0
+            while left > 0 and (part := self.rfile.read(min(left, 2**16))):
+                left -= len(part)
 
         def _told(self, status: int, body: dict[str, Any]) -> None:
             self._answer(status, "application/json", json.dumps(body, allow_nan=False).encode())
