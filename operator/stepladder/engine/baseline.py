@@ -43,11 +43,16 @@ def judged(round_: Round, trials: Iterable[TrialView], *, over: bool) -> Judgeme
     return Judgement(closing is None, closing or "Reasonable", f"Round {round_.name}: {found.summary}")
 
 
+def gates(round_: Round) -> bool:
+    """Whether later rounds begin only if this one finds the baseline reasonable."""
+    probe = round_.probe
+    return probe is not None and probe.type is ProbeType.BASELINE and (probe.baseline or Baseline()).required
+
+
 def closed(round_: Round, trials: Iterable[TrialView]) -> Verdict | None:
     """The end of the study, where a baseline that has ended was required to be reasonable and is not."""
     judgement = judged(round_, trials, over=True)
-    required = round_.probe is not None and (round_.probe.baseline or Baseline()).required
-    if judgement is None or judgement.reasonable is not False or not required:
+    if judgement is None or judgement.reasonable is not False or not gates(round_):
         return None
     message = (
         f"{judgement.message.rstrip('.')}. Nothing is searched around such a baseline: apply another study with what"

@@ -5,7 +5,7 @@ from typing import Any, Final
 from stepladder.api.study import Parameter, Role, Round, TuningStudySpec
 from stepladder.control.gpus import gpus_of_trial
 from stepladder.control.store import Invalid, Object
-from stepladder.engine import presets, probes
+from stepladder.engine import baseline, presets, probes
 from stepladder.engine.auto import Choice, Choices
 from stepladder.engine.branches import MOST, Branch, Setting, settings_of
 from stepladder.engine.extents import extent
@@ -76,6 +76,8 @@ def _round(spec: TuningStudySpec, round_: Round, choices: Choices | None) -> dic
         told["parameters"] = [given.wire() for given in round_.parameters]
     if round_.probe is not None:
         told["probe"] = probes.options(round_.probe, round_.max_steps)
+    if baseline.gates(round_):
+        told["gate"] = True
     if round_.from_ is None:
         told["sampler"] = _decided(round_.sampler.algorithm, choices.sampler if choices else None)
         told["space"] = _space(spec, round_)

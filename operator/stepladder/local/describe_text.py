@@ -71,6 +71,8 @@ def _round(told: Told) -> Iterator[str]:
         rows.append(("with", ", ".join(map(_given, told["parameters"]))))
     if "probe" in told:
         rows.append(("probe", _probe(told["probe"])))
+    if "gate" in told:
+        rows.append(("gate", "closed, and the study at its end, if the baseline is not reasonable"))
     if "from" in told:
         rows.append(("from", f"the best {told['from']['best']} of {told['from']['round']}"))
         if told["transfer"]:
@@ -96,7 +98,7 @@ def _probe(told: Told) -> str:
     shown = (
         f"{name} {' '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in vs)}" for name, vs in options.items()
     )
-    return f"{told['type']}: {', '.join(shown)}"
+    return f"{told['type']}: {', '.join(shown)}" if options else str(told["type"])
 
 
 def _decided(told: Told) -> str:

@@ -16,6 +16,7 @@ PROBES: list[dict[str, Any]] = [
     {"type": "Instability", "instability": {"factors": [2]}},
     {"type": "Warmup", "warmup": {"learningRateFactor": 2, "warmupSteps": [5]}},
     {"type": "StepBudget", "stepBudget": {"learningRates": [0.1]}},
+    {"type": "Baseline", "baseline": {"reasonableError": 0.8}},
 ]
 
 
@@ -34,7 +35,7 @@ def test_our_trainer_answers_every_probe(study: StudyMaker, invoke: Invoke) -> N
     assert ended.exit_code == 0, ended.output
     found = json.loads(ended.stdout.splitlines()[-1])
     assert [probe["type"] for probe in found["probes"]] == [probe["type"] for probe in PROBES]
-    assert (found["trials"], found["best"]) == ({"completed": 5}, None)
+    assert (found["trials"], found["best"]) == ({"completed": 6}, None)
     for probe in found["probes"]:
         assert probe["summary"]
         assert Path(probe["picture"]).read_text().startswith("<"), "an SVG beside the checkpoints"

@@ -15,7 +15,14 @@ from stepladder.engine.probes import SUGGESTIONS
 from stepladder.engine.space import setting_parameters
 from stepladder.engine.suggested import resolved
 from stepladder.engine.validation import problems
-from stepladder_trainer.probes.decisions import instability, learning_rate_range, step_budget, throughput, warmup
+from stepladder_trainer.probes.decisions import (
+    baseline,
+    instability,
+    learning_rate_range,
+    step_budget,
+    throughput,
+    warmup,
+)
 
 RATE = {"name": "rate", "float": {"min": 0, "max": 1}}
 BATCH: dict[str, Any] = {"name": "batch_size", "role": "Fixed", "value": 64}
@@ -174,6 +181,7 @@ def test_our_trainer_suggests_what_may_be_taken_and_nothing_else() -> None:
         instability.judge(runs),
         warmup.choose([warmup.WarmupRun(33, steps, stable)], 1.0, 1000),
         step_budget.choose([step_budget.ConstantRun(0.1, 50, steps, (0.0,) * 99)], 100),
+        baseline.judge(baseline.BaselineRun((10,), (0.2,), 10, 0.9, 0.01, {}), None),
     ]
     for verdict in verdicts:
         assert set(verdict.suggestions) == SUGGESTIONS[ProbeType(verdict.type)]

@@ -146,6 +146,25 @@ def test_a_probe_is_described_by_what_it_will_do() -> None:
     assert example("probes/warmup.yaml")["steps"]["planned"] == 3 * (10 + 100)
 
 
+def test_a_gate_is_told_of_where_there_is_one() -> None:
+    """Who reads it knows why a search may never begin."""
+    found = example("probes/baseline.yaml")
+    text = list(lines(found))
+    start = text.index("Round baseline: 1 configuration, up to 90 steps")
+    assert text[start + 1 : start + 4] == [
+        "  probe  Baseline: reasonableError 0.3",
+        "  gate   closed, and the study at its end, if the baseline is not reasonable",
+        "  steps  90",
+    ]
+    assert ["gate" in round_ for round_ in found["rounds"]] == [True, False]
+    first = {"name": "first", "maxSteps": 9, "sampler": {"algorithm": "OneAtATime"}}
+    search = {"name": "search", "trials": 2, "maxSteps": 9}
+    probe: dict[str, Any] = {"type": "Baseline", "baseline": {"required": False}}
+    asked = told(BETA, rounds=[first | {"probe": probe}, search])
+    assert "  probe  Baseline" in list(lines(asked))
+    assert "gate" not in asked["rounds"][0]
+
+
 def test_what_a_round_sets_is_told_with_where_it_comes_from() -> None:
     measured = {"name": "batch_size", "valueFrom": {"round": "speed", "suggestion": "batch_size"}}
     schedule = {"name": "schedule", "value": "cosine"}
