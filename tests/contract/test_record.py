@@ -161,7 +161,7 @@ def test_in_memory_what_was_trained_in_place_of_a_proposal_is_put_in_its_place()
     before = record.study(history(space=FLAT))
     after = record.study(history([Record(POINT, CURVE, Outcome.COMPLETED)], space=FLAT))
     assert [t.params for t in after.trials] == [POINT]
-    assert [t._trial_id for t in after.trials] == [t._trial_id for t in before.trials]  # noqa: SLF001
+    assert [t._trial_id for t in after.trials] == [t._trial_id for t in before.trials]  # noqa: SLF001  the storage's
 
 
 def test_a_trial_that_was_deleted_after_it_ended_is_forgotten(record: OptunaRecord) -> None:

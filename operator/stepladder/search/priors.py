@@ -21,7 +21,7 @@ class InformedStudy(optuna.Study):
         self,
         deepcopy: bool = True,  # noqa: FBT001, FBT002  as Optuna has it
         states: Container[TrialState] | None = None,
-        use_cache: bool = False,  # noqa: FBT001, FBT002
+        use_cache: bool = False,  # noqa: FBT001, FBT002  likewise
     ) -> list[FrozenTrial]:
         stored = super()._get_trials(deepcopy=deepcopy, states=states, use_cache=use_cache)
         return [*(prior for prior in self.priors if states is None or prior.state in states), *stored]

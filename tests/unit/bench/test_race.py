@@ -243,9 +243,9 @@ def test_publishing_puts_the_tables_into_the_page(tmp_path: Path) -> None:
 def test_optunas_tpe_is_faster_and_no_other() -> None:
     # Would catch: another function than the logarithm of the normal distribution in its place.
     x = np.linspace(-40, 10, 101)
-    before = _truncnorm._log_ndtr(x)  # noqa: SLF001
+    before = _truncnorm._log_ndtr(x)  # noqa: SLF001  it has no public name
     optuna_speed.up()
-    assert _truncnorm._log_ndtr(x) == pytest.approx(before, rel=1e-12)  # noqa: SLF001
+    assert _truncnorm._log_ndtr(x) == pytest.approx(before, rel=1e-12)  # noqa: SLF001  likewise
 
 
 def test_results_are_found_again_until_something_changes(problem: Problem, tmp_path: Path) -> None:

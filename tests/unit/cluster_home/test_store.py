@@ -121,7 +121,7 @@ async def test_nothing_is_retried(server: Scripted, store: ApiServerStore) -> No
 
 async def test_a_refused_connection_is_unavailable(store: ApiServerStore, server: Scripted) -> None:
     unreachable = ApiServerStore(store._client, Feed())  # noqa: SLF001 - to point the same client elsewhere
-    unreachable._client.configuration.host = "http://127.0.0.1:1"  # noqa: SLF001
+    unreachable._client.configuration.host = "http://127.0.0.1:1"  # noqa: SLF001 - likewise
     with pytest.raises(Unavailable, match="GET /apis/tuning"):
         await unreachable.get(TRIALS, "a", "t")
 

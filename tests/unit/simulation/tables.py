@@ -36,9 +36,14 @@ def line(parameters: dict[str, Any], steps: Iterable[int], value: Callable[[int]
     return json.dumps({"parameters": parameters, "steps": at, "values": {METRIC: [value(s) for s in at]}, **more})
 
 
+def always(value: float) -> Callable[[int], float]:
+    """The same at every step."""
+    return lambda _: value
+
+
 def constant(count: int, steps: Sequence[int]) -> str:
     """Configurations x = 0, 1/count, ...: the objective of each is its x, at whatever step."""
-    return "\n".join(line({"x": i / count}, steps, lambda _, i=i: i / count) for i in range(count))  # type: ignore[misc]
+    return "\n".join(line({"x": i / count}, steps, always(i / count)) for i in range(count))
 
 
 def answer(document: dict[str, Any], table: str, seed: int = 0, **options: Any) -> Answer:

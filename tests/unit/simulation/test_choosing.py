@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulation.tables import answer, constant, ending, line, manifest
+from simulation.tables import always, answer, constant, ending, line, manifest
 from stepladder.api.model import Scalar
 from stepladder.api.study import Parameter, TuningStudySpec
 from stepladder.engine.actions import Ask
@@ -62,7 +62,7 @@ def test_no_configuration_is_run_twice_in_a_setting_and_each_setting_may_run_all
         {"name": "width", "role": "Scientific", "categorical": {"values": [1, 2]}},
     ]
     study = manifest({"trials": 40, "maxSteps": 10, "sampler": {"algorithm": sampler}}, parameters=parameters)
-    lines = [line({"x": i / 20, "width": w}, [10], lambda _, i=i: i) for i in range(20) for w in (1, 2)]  # type: ignore[misc]
+    lines = [line({"x": i / 20, "width": w}, [10], always(i)) for i in range(20) for w in (1, 2)]
     ended = ending(study, "\n".join(lines))
     counts = Counter((t.parameters["width"], t.parameters["x"]) for t in ended.trials)
     assert len(counts) == 40

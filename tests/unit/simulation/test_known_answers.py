@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulation.tables import METRIC, answer, constant, ending, line, manifest
+from simulation.tables import METRIC, always, answer, constant, ending, line, manifest
 from stepladder.api.trial import Outcome
 
 HYPERBAND = {"algorithm": "Hyperband", "minSteps": 30, "reductionFactor": 3}
@@ -86,7 +86,7 @@ def test_sixteen_workers_take_a_sixteenth_of_the_time() -> None:
 def test_asha_leaves_no_slot_idle_while_a_configuration_is_left() -> None:
     """ASHA never waits for a rung; successive halving does, which the free slots show."""
     study = manifest({"trials": 200, "maxSteps": 270, "pruner": ASHA}, parallelism=16)
-    lines = [line({"x": i / 200}, range(10, 271, 10), lambda _, i=i: i / 200, seconds=1 + i % 7) for i in range(200)]  # type: ignore[misc]
+    lines = [line({"x": i / 200}, range(10, 271, 10), always(i / 200), seconds=1 + i % 7) for i in range(200)]
     found = answer(study, "\n".join(lines)).measures
     assert found.idle_slot_seconds == 0
     study["spec"]["rounds"][0]["pruner"] = {**ASHA, "algorithm": "SuccessiveHalving"}
@@ -148,7 +148,7 @@ def test_a_round_may_find_its_own_values_in_the_table() -> None:
     final = {"from": {"round": "round-0"}, "maxSteps": 20, "parameters": [{"name": "schedule", "value": "cosine"}]}
     study = manifest({"trials": 2, "maxSteps": 10}, final, parameters=parameters)
     lines = [
-        line({"x": x, "schedule": s}, [10, 20], lambda _, x=x, s=s: x / 10 + (s == "constant"))  # type: ignore[misc]
+        line({"x": x, "schedule": s}, [10, 20], always(x / 10 + (s == "constant")))
         for x in (0, 1)
         for s in ("constant", "cosine")
     ]

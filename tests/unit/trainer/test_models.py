@@ -218,7 +218,7 @@ def test_what_is_normalised_is_what_a_branch_reads_never_a_sum(family: str, shap
         change = seen[1] - block.shortcut(seen[0])  # type: ignore[operator]  # a module
         assert change.abs().max() > 0
         larger = 10 * seen[0]
-        assert torch.allclose(block(larger) - block.shortcut(larger), change, rtol=1e-3, atol=1e-3)  # type: ignore[operator]
+        assert torch.allclose(block(larger) - block.shortcut(larger), change, rtol=1e-3, atol=1e-3)  # type: ignore[operator]  # likewise
 
 
 def test_weights_are_he_normal_and_biases_zero() -> None:

@@ -127,7 +127,7 @@ def test_synchronising_alone_changes_nothing() -> None:
 @pytest.mark.long
 def test_synchronising_averages_the_statistics_of_all_processes(tmp_path: Path) -> None:
     """Else the checkpoint would hold those of rank 0, which saw a part of the data."""
-    spawn(_rank, (str(tmp_path / "store"), str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn(_rank, (str(tmp_path / "store"), str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]  # PyTorch's own lack
     synchronised = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     expected = [_seen_by(rank) for rank in range(2)]
     for name in ("0.running_mean", "1.running_var"):

@@ -284,7 +284,7 @@ def test_weights_that_are_sharded_are_moved_like_others(tmp_path: Path) -> None:
                 ours.step()
                 theirs.step()
             for weight, shard in zip(plain, sharded, strict=True):
-                assert torch.equal(shard.full_tensor(), weight), (rule, name)  # type: ignore[attr-defined]
+                assert torch.equal(shard.full_tensor(), weight), (rule, name)  # type: ignore[attr-defined]  # a DTensor
     finally:
         distributed.destroy_process_group()
 

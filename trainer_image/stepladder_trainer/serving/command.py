@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         help="a checkpoint, or a trial's directory of which the best is taken; by path or URL",
     )
     result.add_argument("--data", metavar="PATH", help="where the task's data lie now, if not where they did")
-    result.add_argument("--host", default="0.0.0.0", help="the address to listen at; all by default")  # noqa: S104
+    result.add_argument("--host", default="0.0.0.0", help="the address to listen at; all by default")  # noqa: S104  a pod's
     result.add_argument("--port", type=int, default=PORT, help=f"{PORT} by default; 0: any free one, which is logged")
     result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     result.add_argument("--threads", type=int, default=1, help="CPU threads")

@@ -39,7 +39,7 @@ class OptunaTuner:
         for name, axis in self._space.axes.items():
             if name in configuration:
                 internal = axis.distribution.to_internal_repr(cast("Any", configuration[name]))
-                storage.set_trial_param(trial._trial_id, name, internal, axis.distribution)  # noqa: SLF001
+                storage.set_trial_param(trial._trial_id, name, internal, axis.distribution)  # noqa: SLF001  likewise
         frozen = storage._get_trial(trial._trial_id)  # type: ignore[attr-defined]  # noqa: SLF001  of the in-memory one
         for name in frozen.params.keys() - configuration.keys():
             del frozen.params[name], frozen.distributions[name]

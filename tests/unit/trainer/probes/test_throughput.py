@@ -7,8 +7,14 @@ import pytest
 from stepladder_trainer.probes.decisions.throughput import Timing, judge, largest_that_rises, sizes
 
 
-def timings(seconds: Callable[[int], float], largest: int = 1024, **others: float) -> list[Timing]:
-    return [Timing(size, seconds(size), **others) for size in sizes(8, largest)]  # type: ignore[arg-type]
+def timings(
+    seconds: Callable[[int], float],
+    largest: int = 1024,
+    *,
+    data_wait_fraction: float = 0,
+    synchronisation_fraction: float = 0,
+) -> list[Timing]:
+    return [Timing(size, seconds(size), data_wait_fraction, synchronisation_fraction) for size in sizes(8, largest)]
 
 
 def linear_then_flat(plateau: int) -> Callable[[int], float]:
