@@ -1,6 +1,8 @@
-"""Trials that have reported at steps 1, 2, 3, ... of a ladder of one rung, or at the rungs of a ladder of several."""
+"""Trials with the values that they have reported so far."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from stepladder.api.trial import Observation, Outcome
 from stepladder.engine.ladder import Ladder
@@ -9,10 +11,15 @@ from stepladder.engine.observed import TrialView
 LADDER = Ladder((50,), 1000, 3)
 
 
-def climbing(number: int, *values: float, outcome: Outcome | None = None, top: int = 50) -> TrialView:
-    """A trial that runs, with these values so far; lower is better where `best` is concerned."""
-    results = dict(enumerate(values, start=1))
-    step = min(results, key=lambda step: results[step], default=0)
+def reported(
+    at: Sequence[int], number: int, *values: float, target: int = 0, outcome: Outcome | None = None
+) -> TrialView:
+    """A trial with these values at the first of the steps `at`, the last of which is its horizon; lower is better where
+    `best` is concerned. It is paused at its last value unless `target` says otherwise."""
+    results = dict(zip(at, values, strict=False))
+    steps = max(results, default=0)
+    best = min(results, key=lambda step: results[step], default=0)
+    target = target or steps or at[0]
     return TrialView(
         name=f"t{number}",
         number=number,
@@ -21,33 +28,18 @@ def climbing(number: int, *values: float, outcome: Outcome | None = None, top: i
         configuration=number,
         repeat=0,
         parameters={},
-        target_steps=top,
-        horizon_steps=top,
+        target_steps=target,
+        horizon_steps=at[-1],
         outcome=outcome,
         results=results,
-        steps=len(values),
-        best=Observation(step=step, value=results[step]) if results else None,
-        has_pod=outcome is None,
+        steps=steps,
+        best=Observation(step=best, value=results[best]) if results else None,
+        has_pod=outcome is None and steps < target,
     )
 
 
-def on_rungs(ladder: Ladder, number: int, *values: float, target: int = 0, outcome: Outcome | None = None) -> TrialView:
-    """A trial with these results at the lowest rungs, paused at the last of them unless `target` says otherwise."""
-    results = dict(zip(ladder.rungs, values, strict=False))
-    return TrialView(
-        name=f"t{number}",
-        number=number,
-        round="r",
-        bracket=0,
-        configuration=number,
-        repeat=0,
-        parameters={},
-        target_steps=target or max(results, default=ladder.rungs[0]),
-        horizon_steps=ladder.rungs[-1],
-        outcome=outcome,
-        results=results,
-        steps=max(results, default=0),
-    )
+climbing = partial(reported, range(1, 51), target=50)
+"""One that runs to the only rung of `LADDER`, and reports at every step."""
 
 
 def named(study: str, trial: TrialView) -> TrialView:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from engine.curves import on_rungs
+from engine.curves import reported
 from stepladder.api.study import Direction
 from stepladder.engine.freeze_thaw import moves, opening
 from stepladder.engine.ladder import Ladder
@@ -10,7 +10,7 @@ from stepladder.engine.observed import TrialView
 
 LADDER = Ladder((1, 3, 9, 27), 100, 3)
 
-trial = partial(on_rungs, LADDER)
+trial = partial(reported, LADDER.rungs)
 
 
 def promoted(trials: list[TrialView], ladder: Ladder = LADDER) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from engine.curves import on_rungs
+from engine.curves import reported
 from engine.simulator import Simulator, study
 from stepladder.api.study import Direction, PrunerAlgorithm, Round
 from stepladder.api.trial import Outcome
@@ -17,7 +17,7 @@ SHA = POLICIES[PrunerAlgorithm.SUCCESSIVE_HALVING]
 ASHA = POLICIES[PrunerAlgorithm.ASHA]
 
 
-trial = partial(on_rungs, LADDER)
+trial = partial(reported, LADDER.rungs)
 
 
 def numbers(moves: Moves) -> tuple[list[tuple[int, int]], list[int]]:
