@@ -164,7 +164,8 @@ def _step_budget(bench: Bench, ledger: Ledger, options: asked.StepBudget) -> Fin
 
 def _ensemble(bench: Bench, ledger: Ledger, options: asked.Ensemble) -> Finding:
     document = bench.trial.document
-    members = document.members or tuple(Member(place, place) for place in options.checkpoints)
+    places = (place.rstrip("/") for place in options.checkpoints)
+    members = document.members or tuple(Member("/".join(place.split("/")[-2:]), place) for place in places)
     if not members:
         raise ConfigurationError("probe: an ensemble has no members: give its round from, or by hand checkpoints")
     scores: list[ensemble.Scores] = []

@@ -65,7 +65,7 @@ def judge(scores: Scores, test: Scores | None, by: Yardstick, wanted: int) -> Ve
         f" {alone[best]:.4g}: {_compared(gain)}"
     )
     flags = [] if gain > 0 else ["NoGain"]
-    if enough < count:
+    if 1 < enough < count:
         summary += f"; the first {enough} are enough, with {together[enough - 1]:.4g}"
     if scores.averaged_weights is not None:
         weights = scores.averaged_weights[by.metric]
