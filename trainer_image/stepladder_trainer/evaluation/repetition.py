@@ -43,10 +43,11 @@ class Losses:
     def add(self, losses: Iterable[float]) -> None:
         """Those of the next steps, in their order."""
         self._rest.extend(losses)
-        while len(self._rest) >= self.stride:
-            self._means.append(math.fsum(self._rest[: self.stride]) / self.stride)
-            self._count += 1
-            del self._rest[: self.stride]
+        whole = len(self._rest) // self.stride
+        parts = (self._rest[start * self.stride : (start + 1) * self.stride] for start in range(whole))
+        self._means.extend(self._rest if self.stride == 1 else (math.fsum(part) / self.stride for part in parts))
+        self._count += whole
+        del self._rest[: whole * self.stride]
 
     @property
     def means(self) -> dict[int, float]:
