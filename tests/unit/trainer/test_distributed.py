@@ -12,7 +12,7 @@ import torch
 
 from stepladder_trainer.checkpoints import Checkpoints
 from stepladder_trainer.distributed import launch
-from stepladder_trainer.distributed.group import Group
+from stepladder_trainer.distributed.group import Group, joined
 from stepladder_trainer.distributed.ranks import Node, Ranks, node, ranks
 from stepladder_trainer.outcomes import ConfigurationError
 from trainer.conftest import Home
@@ -41,6 +41,19 @@ def test_the_only_process_of_a_node_needs_no_agent() -> None:
     launch.only_one_here(environ)
     assert ranks(environ) == Ranks(1, 2, 0)
     assert (environ["MASTER_ADDR"], environ["MASTER_PORT"]) == ("10.0.0.7", "29500")
+
+
+def test_processes_that_are_not_told_where_to_meet_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables of torchrun that were left over in a shell: it was an error of PyTorch's, to be tried again."""
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with (
+        pytest.raises(ConfigurationError, match=r"process 0 of 2.*MASTER_ADDR expected.*or unset LOCAL_RANK"),
+        joined(Ranks(0, 2), torch.device("cpu")),
+    ):
+        pass
 
 
 def test_alone_a_process_agrees_with_itself() -> None:

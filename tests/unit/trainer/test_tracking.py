@@ -111,9 +111,11 @@ def test_a_tracker_that_hangs_does_not_keep_the_process(
         released.wait()
         return Notes()
 
+    caplog.set_level("INFO")
     numbers = following(("slow", hang))
     numbers.evaluation(1, {"validation_error": 0.5})
     numbers.close()
+    assert "waiting for slow" in caplog.text
     assert "is lost: slow" in caplog.text
     released.set()
 

@@ -61,13 +61,20 @@ def _side_group() -> dist.ProcessGroup:
 
 @contextmanager
 def joined(ranks: Ranks, device: torch.device) -> Iterator[Group]:
-    """The group of this process while the block runs: NCCL between GPUs, gloo between CPUs."""
+    """The group of this process while the block runs: NCCL between GPUs, gloo between CPUs. Raises ConfigurationError
+    where nothing says how to find the others."""
     if ranks.world == 1:
         yield Group(ranks)
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+    try:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"this is process {ranks.rank} of {ranks.world}, and where to meet is not said ({error}): start them by "
+            "torchrun or by the operator, or unset LOCAL_RANK"
+        ) from error
     try:
         yield Group(ranks)
     finally:

@@ -14,6 +14,7 @@ from stepladder_trainer.tracking.tracker import Point, Run, Tracker
 
 POINTS = 1000  # of a curve over the horizon: as many as TensorBoard shows of one
 CLOSE_SECONDS = 60
+SILENT_SECONDS = 2  # of waiting before somebody wonders
 
 Open: TypeAlias = Callable[[Run], Tracker | None]
 """Begins to track a run; None where there is nothing to do."""
@@ -74,7 +75,10 @@ class Tracking:
         self.flush()
         if self._thread is not None:
             self._handed.put(None)
-            self._thread.join(CLOSE_SECONDS)
+            self._thread.join(min(SILENT_SECONDS, CLOSE_SECONDS))
+            if self._thread.is_alive():
+                logger.info("waiting for %s, %g s at most", ", ".join(self._openers), CLOSE_SECONDS)
+                self._thread.join(CLOSE_SECONDS)
             if self._thread.is_alive():
                 logger.warning(
                     "what trackers had not taken after %d s is lost: %s", CLOSE_SECONDS, ", ".join(self._openers)
