@@ -121,7 +121,7 @@ def read(url: str) -> str:
         (["--task=digits", "--evaluate-every=0"], {}, "--evaluate-every"),
         (["--task=digits", "--keep-best=0"], {}, "--keep-best must be at least 1"),
         (["--task=digits"], {"parameters": {"lr": 0.1}}, "unknown parameter lr"),
-        (["--task=digits"], {"parameters": {"warmup_steps": 810}}, "warmup_steps 810"),
+        (["--task=digits"], {"parameters": {"warmup_steps": 810}}, "a warmup of 810 steps leaves nothing"),
         (["--task=digits"], {"objective": {"metric": "accuracy", "direction": "Maximize"}}, "does not report accuracy"),
     ],
 )
