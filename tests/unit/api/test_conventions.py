@@ -16,10 +16,14 @@ from stepladder.api.structural import Schema
 CAMEL_CASE = re.compile(r"[A-Z][A-Za-z0-9]*")
 LOWER_CAMEL_CASE = re.compile(r"[a-z][A-Za-z0-9]*")
 TIME_WORDS = re.compile(r"(deadline|timeout|duration|period|interval|delay)", re.IGNORECASE)
-BOOLEANS = {"spec.suspend"}  # as in a Job, hence Kueue and people know it
+BOOLEANS = {
+    "spec.suspend",  # as in a Job, hence Kueue and people know it
+    "spec.rounds[].probe.baseline.required",  # as `optional` is of a Secret's key: it has to be there, or need not
+    "spec.probe.baseline.required",
+}
 NUMBERS = re.compile(
     r"(min|max|step|target|value|mean|standardDeviation|gpuHours|gpuSeconds"
-    r"|initialTemperature|coolingFactor|improvementProbability"
+    r"|initialTemperature|coolingFactor|improvementProbability|reasonableError"
     r"|(min|max)LearningRate|learningRateFactor|learningRates\[\]|factors\[\]|suggestions\{\})$"
 )
 
