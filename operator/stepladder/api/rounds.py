@@ -123,6 +123,12 @@ class Round(ApiModel):
                 "pruner.minSteps must not exceed the round's maxSteps: lower it",
             ),
             cel(
+                "!has(self.probe) || !has(self.probe.warmup)"
+                " || self.probe.warmup.warmupSteps.all(steps, steps <= self.maxSteps)",
+                "probe.warmup.warmupSteps must not exceed the round's maxSteps, the length of the training that they are"
+                " for: lower them",
+            ),
+            cel(
                 "self.repeats == 1 || self.pruner.algorithm in ['None', 'Auto']",
                 "repeats above 1 are there to be compared, hence all trained to the end: set pruner.algorithm: None"
                 " or repeats: 1",
