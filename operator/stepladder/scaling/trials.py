@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from stepladder.api import names
 from stepladder.api.study import TuningStudySpec
 from stepladder.control.ownership import owns
-from stepladder.control.store import STUDIES, TRIALS, Invalid, NotFound, Object
+from stepladder.control.store import STUDIES, TRIALS, Invalid, NotFound, Object, ObjectStore
 from stepladder.control.trial_view import trial_view
 from stepladder.engine import reading
 from stepladder.engine.observed import TrialView
@@ -59,14 +59,19 @@ def in_file(file: Path, home: Path | None) -> Study:
 async def on_cluster(kubeconfig: Path | None, namespace: str, name: str) -> Study:
     """A study that the API server has. Raises Invalid, and StoreError if the API server refuses."""
     async with connected(kubeconfig) as store:
-        try:
-            study = await store.get(STUDIES, namespace, name)
-        except NotFound as error:
-            raise Invalid(
-                f"there is no TuningStudy {name} in namespace {namespace}: correct the name, or give --namespace"
-            ) from error
-        trials = (await store.list(TRIALS, namespace, {names.STUDY_LABEL: name})).items
-        return _read(study, (trial for trial in trials if owns(study, trial)))
+        return await in_store(store, namespace, name)
+
+
+async def in_store(store: ObjectStore, namespace: str, name: str) -> Study:
+    """A study that a store has. Raises Invalid, and StoreError if the store refuses."""
+    try:
+        study = await store.get(STUDIES, namespace, name)
+    except NotFound as error:
+        raise Invalid(
+            f"there is no TuningStudy {name} in namespace {namespace}: correct the name, or give --namespace"
+        ) from error
+    trials = (await store.list(TRIALS, namespace, {names.STUDY_LABEL: name})).items
+    return _read(study, (trial for trial in trials if owns(study, trial)))
 
 
 def _read(study: Object, trials: Iterable[Object]) -> Study:

@@ -7,7 +7,7 @@ Playbook, "Choosing the batch size to minimize training time".
 from collections.abc import Iterator
 
 from stepladder.api.study import Role, TuningStudySpec
-from stepladder.engine.validation.parameters import BATCH_SIZES
+from stepladder.engine.validation.parameters import BATCH_SIZES, LEARNING_RATES
 from stepladder.engine.validation.problem import Problem
 
 EQUAL = 1.1  # budgets of epochs are whole steps, and so never quite the same
@@ -15,12 +15,19 @@ EQUAL = 1.1  # budgets of epochs are whole steps, and so never quite the same
 
 def batch_size_advice(spec: TuningStudySpec) -> Iterator[Problem]:
     """Of a study that compares batch sizes: between its scientific settings, or between its rounds."""
-    compared = [p.name for p in spec.parameters if p.role is Role.SCIENTIFIC and _names_one(p.name)]
+    compared = [i for i, p in enumerate(spec.parameters) if p.role is Role.SCIENTIFIC and _names_one(p.name)]
+    searched = [p.name for p in spec.parameters if p.role is Role.NUISANCE]
+    if compared and not any(name.rpartition(".")[2] in LEARNING_RATES for name in searched):
+        yield Problem(
+            f"spec.parameters[{compared[0]}]",
+            "with each batch size the learning rate has another optimum, so that at one rate unlike things are"
+            " compared: give learning_rate a range, which every size then searches anew",
+        )
     if compared and spec.objective.target is not None:
         yield Problem(
             "spec.objective.target",
-            f"the study ends with the first trial that meets it, before other sizes of {compared[0]} have come there:"
-            " remove it, and give --target to `stepladder batch-scaling`",
+            "the study ends with the first trial that meets it, before other batch sizes have come there: remove it,"
+            " and give --target to `stepladder batch-scaling`",
         )
     stated = {p.name: p.value for p in spec.parameters if p.role is Role.FIXED}
     budgets: dict[float, int] = {}

@@ -49,13 +49,7 @@ def parameter_advice(parameter: Parameter, field: str) -> Iterator[Problem]:
 
 
 def _batch_size(parameter: Parameter, field: str) -> Iterator[Problem]:
-    if parameter.role is Role.SCIENTIFIC:
-        yield Problem(
-            field,
-            f"{parameter.name} decides the speed of training, and tuned anew all sizes can come to the same objective:"
-            " compare the steps to one target, with `stepladder batch-scaling`, and choose none for its objective",
-        )
-    elif parameter.role is not Role.FIXED:
+    if parameter.role is Role.NUISANCE:
         yield Problem(
             field,
             f"{parameter.name} decides the speed of training, and with each size the other hyperparameters have"
