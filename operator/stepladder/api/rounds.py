@@ -125,8 +125,8 @@ class Round(ApiModel):
             cel(
                 "!has(self.probe) || !has(self.probe.warmup)"
                 " || self.probe.warmup.warmupSteps.all(steps, steps <= self.maxSteps)",
-                "probe.warmup.warmupSteps must not exceed the round's maxSteps, the length of the training that they are"
-                " for: lower them",
+                "probe.warmup.warmupSteps must not exceed the round's maxSteps, the length of the training that they"
+                " are for: lower them",
             ),
             cel(
                 "self.repeats == 1 || self.pruner.algorithm in ['None', 'Auto']",
