@@ -35,7 +35,7 @@ def loss(document: dict[str, Any], step: int) -> float:
 
 
 def test_a_study_as_a_cluster_has_it_with_strangers_beside_it() -> None:
-    """Catches trials of an earlier study of the same name taken for its own."""
+    """Catches a trial taken for its own that has its label and another owner."""
     found: list[BatchScaling] = []
 
     async def main() -> None:
@@ -48,15 +48,17 @@ def test_a_study_as_a_cluster_has_it_with_strangers_beside_it() -> None:
         await store.create(STUDIES, MANIFEST)
         await asyncio.sleep(2000)
         (first, *_) = (await store.list(TRIALS, NAMESPACE)).items
-        owner = [{**first["metadata"]["ownerReferences"][0], "uid": "of-a-study-that-is-gone"}]
+        renamed = {**MANIFEST, "metadata": {"name": "other", "namespace": NAMESPACE}}
+        other = await store.create(STUDIES, {**renamed, "spec": {**MANIFEST["spec"], "suspend": True}})
+        owner = [{**first["metadata"]["ownerReferences"][0], "name": "other", "uid": other["metadata"]["uid"]}]
         labels = first["metadata"]["labels"]
         metadata = {"name": "stranger", "namespace": NAMESPACE, "labels": labels, "ownerReferences": owner}
         await store.create(TRIALS, first | {"metadata": metadata})
         listed = await in_store(store, NAMESPACE, NAME)
         assert (len((await store.list(TRIALS, NAMESPACE)).items), len(listed.trials)) == (13, 12)
         found.append(batch_scaling(listed.spec, listed.trials, 0.5))
-        with pytest.raises(Invalid, match="there is no TuningStudy other in namespace"):
-            await in_store(store, NAMESPACE, "other")
+        with pytest.raises(Invalid, match="there is no TuningStudy wrong in namespace"):
+            await in_store(store, NAMESPACE, "wrong")
         for part in parts:
             part.cancel()
 
