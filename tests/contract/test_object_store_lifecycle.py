@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from stepladder.control.store import (
     Invalid,
     Object,
     QuotaExceeded,
+    Resource,
     Unavailable,
 )
 
@@ -271,9 +273,9 @@ async def test_what_a_deployment_and_a_service_are_made_from_is_replaced_field_b
     await home.store.create(DEPLOYMENTS, deployment(home.namespace))
     made = await home.store.create(SERVICES, service(home.namespace))
     ports = [{"name": "http", "port": 9000, "targetPort": 9000, "protocol": "TCP"}]
-    changes = {DEPLOYMENTS: ("replicas", 2), SERVICES: ("ports", ports)}
+    changes: dict[Resource, tuple[str, Any]] = {DEPLOYMENTS: ("replicas", 2), SERVICES: ("ports", ports)}
     for resource, (field, value) in changes.items():
-        patch = [
+        patch: list[Object] = [
             {"op": "add", "path": "/metadata/annotations", "value": {"made-of": "another"}},
             {"op": "add", "path": f"/spec/{field}", "value": value},
         ]
