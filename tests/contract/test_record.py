@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import optuna
@@ -21,7 +22,15 @@ EXTERNAL = os.environ.get("STEPLADDER_TEST_STORAGE")
 POINT = {"x": 0.5, "y": -0.5}
 
 
-@pytest.fixture(params=["memory", "sqlite", *(["external"] if EXTERNAL else [])])
+STORAGES = ["memory", "sqlite", *(["external"] if EXTERNAL else [])]
+# Quickly: every sampler in memory; in a database one that reads what it holds, and one that does not.
+QUICK = {*product(["memory"], ALGORITHMS), ("sqlite", SamplerAlgorithm.TPE), ("sqlite", SamplerAlgorithm.RANDOM)}
+OVER_STORAGES = [
+    pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.long) for pair in product(STORAGES, ALGORITHMS)
+]
+
+
+@pytest.fixture(params=STORAGES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return {"memory": IN_MEMORY, "sqlite": f"sqlite:///{tmp_path}/data/optuna.db"}.get(request.param, EXTERNAL or "")
 
@@ -110,7 +119,7 @@ def test_a_proposal_becomes_its_record_and_not_a_second_trial(record: OptunaReco
     assert [t.state for t in study.trials] == [TrialState.COMPLETE, TrialState.RUNNING]
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(("url", "algorithm"), OVER_STORAGES, indirect=["url"])
 def test_a_restart_between_proposal_and_trial_adopts_the_proposal(
     record: OptunaRecord, url: str, algorithm: SamplerAlgorithm
 ) -> None:
@@ -122,7 +131,7 @@ def test_a_restart_between_proposal_and_trial_adopts_the_proposal(
     restarted.close()
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(("url", "algorithm"), OVER_STORAGES, indirect=["url"])
 def test_losing_the_storage_at_any_time_changes_no_proposal(record: OptunaRecord, algorithm: SamplerAlgorithm) -> None:
     """One long-lived record against one that is rebuilt from nothing before every proposal that a model makes."""
     records = play(record, 18, algorithm)
@@ -131,7 +140,7 @@ def test_losing_the_storage_at_any_time_changes_no_proposal(record: OptunaRecord
         assert rebuilt == records[number].parameters, number
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(("url", "algorithm"), OVER_STORAGES, indirect=["url"])
 def test_proposals_ahead_of_need_come_out_the_same_in_one_go(record: OptunaRecord, algorithm: SamplerAlgorithm) -> None:
     """Lost with the storage, those before the one that is asked for are made again on the way."""
     records = play(record, 14, algorithm)

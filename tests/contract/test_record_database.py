@@ -80,7 +80,9 @@ def test_a_database_restored_from_an_older_copy_catches_up(tmp_path: Path, runni
     record.close()
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    "algorithm", [a if a is SamplerAlgorithm.TPE else pytest.param(a, marks=pytest.mark.long) for a in ALGORITHMS]
+)
 def test_a_proposal_cut_in_two_by_a_crash_is_completed_as_it_would_have_been(
     tmp_path: Path, algorithm: SamplerAlgorithm
 ) -> None:

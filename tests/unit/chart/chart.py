@@ -38,7 +38,7 @@ def render(**values: Any) -> list[Manifest]:
     done = subprocess.run([*command, "--values", "-"], input=given, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Refused(done.stderr)
-    return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
+    return [manifest for manifest in yaml.load_all(done.stdout, yaml.CSafeLoader) if manifest]
 
 
 def nested(values: dict[str, Any]) -> Manifest:

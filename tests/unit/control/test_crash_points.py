@@ -4,6 +4,7 @@ Exhaustive: one run per write. A failure names the write after which the control
 """
 
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -38,14 +39,22 @@ def test_two_nodes_find_what_one_does() -> None:
     assert (undisturbed(2).most_at_once, undisturbed(2).live_pods) == (1, 0)
 
 
-WRITES = [(1, write) for write in range(1, len(undisturbed().writes) + 1)]
-# With two nodes, quickly: the first segment, which is like the others.
-FIRST = [number for number, write in enumerate(undisturbed(2).writes) if write.startswith("create trials")][1]
-WRITES += [(2, write) for write in range(1, FIRST + 1)]
-LATER = [(2, write) for write in range(FIRST + 1, len(undisturbed(2).writes) + 1)]
+def first_segment(nodes: int) -> int:
+    """Its last write. The next trial's is like it."""
+    return [number for number, write in enumerate(undisturbed(nodes).writes) if write.startswith("create trials")][1]
 
 
-@pytest.mark.parametrize(("nodes", "write"), [*WRITES, *(pytest.param(*at, marks=pytest.mark.long) for at in LATER)])
+def crashes(nodes: int, quickly: set[int]) -> list[Any]:
+    """One for each write; those that are not among `quickly` are long."""
+    writes = range(1, len(undisturbed(nodes).writes) + 1)
+    return [pytest.param(nodes, at, marks=() if at in quickly else pytest.mark.long) for at in writes]
+
+
+ONE_NODE = {*range(1, first_segment(1) + 1), *range(1, len(undisturbed().writes) + 1, 3)}
+TWO_NODES = {*range(1, first_segment(2) + 1)}
+
+
+@pytest.mark.parametrize(("nodes", "write"), [*crashes(1, ONE_NODE), *crashes(2, TWO_NODES)])
 def test_killed_after_a_write_ends_the_same(nodes: int, write: int) -> None:
     report = play(small(nodes), killed_after=write)
     died = report.writes[-1]
