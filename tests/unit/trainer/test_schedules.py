@@ -107,7 +107,7 @@ def test_parts_of_the_horizon_rise_hold_and_fall_where_they_should() -> None:
     """Metz et al. 2020: up until w N, the peak until c N, a cosine to m times the peak at N. The parts are stretched
     with the horizon, and a part that is no whole number of updates is not rounded where the fall begins."""
     for horizon in (200, 1000):
-        parts = {"warmup_fraction": 0.05, "constant_fraction": 0.4, "decay_to": 0.1}
+        parts: dict[str, Any] = {"warmup_fraction": 0.05, "constant_fraction": 0.4, "decay_to": 0.1}
         seen = factors("cosine", horizon=horizon, steps=horizon + 1, **parts)
         rise, hold, half = (round(part * horizon) for part in (0.05, 0.4, 0.7))
         assert seen[:rise] == pytest.approx([step / rise for step in range(1, rise + 1)])
