@@ -65,6 +65,7 @@ class Learner:
             device
         )
         self._together = together
+        self._acceleration = acceleration
         self._arithmetic = acceleration.arithmetic(device)
         self._forward = acceleration.compiled(together.shared(self.model, device))
         self._weights = list(self.model.parameters())  # going through the modules takes as long as a small update
@@ -87,9 +88,10 @@ class Learner:
 
     def gradient(self, batch: Batch, step: int) -> Update:
         """Compute the gradient of `batch` for update `step`, clipped where asked; the weights stay as they are."""
-        self._dropout.manual_seed(self._seeds.dropout(step, self._together.ranks.rank))
+        seed = self._seeds.dropout(step, self._together.ranks.rank)
+        self._dropout.manual_seed(seed)
         self.optimizer.zero_grad()
-        with self._arithmetic():
+        with self._arithmetic(), self._acceleration.seeded(self.device, seed):
             outputs = self._forward(batch.inputs)
             if step == 1:
                 check_outputs(outputs, self._task)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from stepladder_trainer.models.dropout import drawn_from
 from stepladder_trainer.models.initialisation import Output
 from stepladder_trainer.models.mlp import hidden_layers
 from stepladder_trainer.models.request import Request
@@ -80,6 +81,6 @@ class VariationalAutoencoder(Autoencoder):
         mean, logarithm = numbers.chunk(2, dim=1)
         divergence = 0.5 * (mean**2 + logarithm.exp() - 1 - logarithm).sum(1)
         if self.training:
-            noise = torch.randn(mean.shape, generator=self.generator, device=mean.device, dtype=mean.dtype)
+            noise = torch.randn(mean.shape, **drawn_from(self.generator), device=mean.device, dtype=mean.dtype)
             mean = mean + noise * (0.5 * logarithm).exp()
         return mean, self.weight * divergence
