@@ -50,7 +50,7 @@ def crashes(nodes: int, quickly: set[int]) -> list[Any]:
     return [pytest.param(nodes, at, marks=() if at in quickly else pytest.mark.long) for at in writes]
 
 
-ONE_NODE = {*range(1, first_segment(1) + 1), *range(1, len(undisturbed().writes) + 1, 3)}
+ONE_NODE = {*range(1, first_segment(1) + 1), *range(1, len(undisturbed().writes) + 1, 6)}
 TWO_NODES = {*range(1, first_segment(2) + 1)}
 
 

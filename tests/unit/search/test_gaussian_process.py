@@ -63,6 +63,7 @@ def test_maximising_is_minimising_the_negative() -> None:
     assert max(value for r in records[10:] for _, value in r.observations) > -0.1
 
 
+@pytest.mark.long
 def test_a_conditional_mixed_space_is_searched() -> None:
     """The best is in one branch, at one choice and far from the middle; quasi-random's best of 24 is about 0.3."""
 
@@ -73,7 +74,7 @@ def test_a_conditional_mixed_space_is_searched() -> None:
     assert best(search(SPACE, 30, judge)) < 0.25
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_the_edge_of_what_trains_is_found_from_within(seed: int) -> None:
     """Half of the space diverges, and the objective promises ever more beyond the edge, as a learning rate does.
 
@@ -86,6 +87,7 @@ def test_the_edge_of_what_trains_is_found_from_within(seed: int) -> None:
     assert best(records) < -0.15
 
 
+@pytest.mark.long
 def test_a_hole_in_the_middle_is_left_alone() -> None:
     records = search(
         FLAT, 30, lambda v: None if abs(float(v["x"])) < 0.3 else (float(v["x"]) - 0.8) ** 2 + float(v["y"]) ** 2
