@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from contract.homes import Home, eventually
 from stepladder.api.conditions import ConditionType
 from stepladder.control.controller import Controller
@@ -15,6 +17,7 @@ FILES = sorted((Path(__file__).parents[2] / "examples").rglob("*.yaml"))
 EXAMPLES = [manifest for file in FILES for manifest in read(file.read_text())]
 
 
+@pytest.mark.long
 async def test_every_example_is_accepted(home: Home) -> None:
     """Catches an example that the CRD, its CEL rules or the controller would refuse. Nothing is trained: the claim that
     they all name is not there, which the controller says too."""

@@ -23,8 +23,8 @@ POINT = {"x": 0.5, "y": -0.5}
 
 
 STORAGES = ["memory", "sqlite", *(["external"] if EXTERNAL else [])]
-# Quickly: every sampler in memory; in a database one that reads what it holds, and one that does not.
-QUICK = {*product(["memory"], ALGORITHMS), ("sqlite", SamplerAlgorithm.TPE), ("sqlite", SamplerAlgorithm.RANDOM)}
+# Quickly: one sampler that reads what the storage holds, and one that does not; in memory one with a state of its own.
+QUICK = {*product(STORAGES, (SamplerAlgorithm.TPE, SamplerAlgorithm.RANDOM)), ("memory", SamplerAlgorithm.CMAES)}
 OVER_STORAGES = [
     pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.long) for pair in product(STORAGES, ALGORITHMS)
 ]

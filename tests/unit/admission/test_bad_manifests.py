@@ -44,6 +44,7 @@ def test_there_are_enough_bad_manifests() -> None:
     assert len(BAD) >= 24
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_are_accepted(path: Path) -> None:
     """A rule that is too strict would refuse what we tell people to apply."""

@@ -4,6 +4,7 @@ ever, and the trial with it."""
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -93,6 +94,7 @@ BOASTER = TrialView("t", 0, "explore", 0, 0, 0, {}, 1, 1, trained_steps=1000 * M
 @slow
 @example(trials=[BOASTER], text="", ends=False)  # more steps trained than there are, a thousand billion times
 @given(trials=st.lists(trial_views, max_size=12), text=texts, ends=st.booleans())
+@pytest.mark.long
 def test_every_study_status_is_admitted(trials: list[TrialView], text: str, ends: bool) -> None:
     rounds = [{"name": "explore", "trials": 9, "maxSteps": 90}, {"name": "final", "trials": 9, "maxSteps": 90}]
     study = admit(STUDIES, samples.study(rounds=rounds))

@@ -50,8 +50,8 @@ def crashes(nodes: int, quickly: set[int]) -> list[Any]:
     return [pytest.param(nodes, at, marks=() if at in quickly else pytest.mark.long) for at in writes]
 
 
-ONE_NODE = {*range(1, first_segment(1) + 1), *range(1, len(undisturbed().writes) + 1, 6)}
-TWO_NODES = {*range(1, first_segment(2) + 1)}
+ONE_NODE = {*range(1, first_segment(1) + 1), *range(1, len(undisturbed().writes) + 1, 24)}
+TWO_NODES = {*range(1, first_segment(2) + 1, 3)}
 
 
 @pytest.mark.parametrize(("nodes", "write"), [*crashes(1, ONE_NODE), *crashes(2, TWO_NODES)])
@@ -64,10 +64,11 @@ def test_killed_after_a_write_ends_the_same(nodes: int, write: int) -> None:
     assert report.live_pods == 0, f"killed after write {write}: {died}: a pod outlived the study"
 
 
-def pods_made(nodes: int, most: int | None = None) -> list[tuple[int, int]]:
+def pods_made(nodes: int, most: int | None = None) -> list[Any]:
+    """The first two, and the others as long ones."""
     verbs = ("create pods", "patch pods")
-    writes = enumerate(undisturbed(nodes).writes, start=1)
-    return [(nodes, number) for number, write in writes if write.startswith(verbs)][:most]
+    writes = [number for number, write in enumerate(undisturbed(nodes).writes, start=1) if write.startswith(verbs)]
+    return [pytest.param(nodes, at, marks=() if at in writes[:2] else pytest.mark.long) for at in writes[:most]]
 
 
 @pytest.mark.parametrize(("nodes", "write"), [*pods_made(1), *pods_made(2, most=4)])
@@ -86,7 +87,7 @@ def test_deaf_to_every_event_ends_the_same(nodes: int) -> None:
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
-@pytest.mark.parametrize("seconds", [0.5, 7.0, 45.0])
+@pytest.mark.parametrize("seconds", [7.0, *(pytest.param(s, marks=pytest.mark.long) for s in (0.5, 45.0))])
 def test_stale_reads_end_the_same(seconds: float, nodes: int) -> None:
     """Catches a plan made on a state older than the controller's own writes."""
     report = play(small(nodes), delays_events=seconds)
@@ -102,6 +103,7 @@ def test_stale_reads_never_exceed_parallelism(parallelism: int) -> None:
     assert report.trained_steps == 210
 
 
+@pytest.mark.long
 def test_writes_per_segment_are_bounded() -> None:
     """Invariant 10: 13 segments; a write that repeats with the study's size would show in a larger study."""
     segments = 13

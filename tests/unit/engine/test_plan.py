@@ -262,6 +262,7 @@ def test_a_finished_study_only_stops_what_is_left() -> None:
     assert plan(observed).verdict is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("algorithm", ["None", "SuccessiveHalving", "Hyperband", "ASHA", "FreezeThaw"])
 def test_ten_thousand_trials_are_planned_in_a_moment(algorithm: str) -> None:
     """Catches quadratic loops: they take minutes here. (The bound is wide, since the machine may be busy.)"""

@@ -68,7 +68,10 @@ def assert_resuming_equals_not_stopping(
     assert_same(cut, whole)
 
 
-@pytest.mark.parametrize(("rule", "schedule"), DIAGONAL)
+@pytest.mark.parametrize(
+    ("rule", "schedule"),
+    [pair if at % 3 == 0 else pytest.param(*pair, marks=pytest.mark.long) for at, pair in enumerate(DIAGONAL)],
+)
 def test_training_cut_anywhere_and_resumed_equals_training_in_one_go(
     tmp_path: Path, rule: tuple[str, str], schedule: str
 ) -> None:
