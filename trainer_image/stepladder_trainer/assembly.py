@@ -82,7 +82,6 @@ def assemble(trial: Trial, plan: Plan, device: torch.device, group: Group) -> As
         **share,
     )
     trial.before_saving(evaluations.flush)
-    trial.before_saving(learner.synchronise)
     schedule = schedules.build(
         point.schedule,
         trial.horizon_steps,

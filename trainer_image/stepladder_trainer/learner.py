@@ -69,6 +69,7 @@ class Learner:
         self._arithmetic = acceleration.arithmetic(device)
         self._forward = acceleration.compiled(together.shared(self.model, device))
         self._weights = list(self.model.parameters())  # going through the modules takes as long as a small update
+        self._statistics = normalisation.statistics_of(self.model)
         self.optimizer = optimizers.build(self._weights, point.optimizer, horizon)
         stability = point.regularisation
         if together.sharded and stability.averaging != "none":
@@ -115,13 +116,10 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()
+        if self._together.ranks.world > 1:  # what each process has seen for itself becomes the same in all
+            normalisation.synchronise(self._statistics)
         if self.averaging is not None:
             self.averaging.update()
-
-    def synchronise(self) -> None:
-        """Make what processes see for themselves the same in all, before anything is evaluated or saved."""
-        if self._together.ranks.world > 1:
-            normalisation.synchronise(self.model, self.averaging.statistics if self.averaging is not None else ())
 
     @contextmanager
     def evaluated(self) -> Iterator[nn.Module]:

@@ -71,7 +71,6 @@ def _train(trial: Trial, plan: Plan, made: Assembly, group: Group, beside: Mappi
             step_profiled()
             if trial.evaluation_due(step, every=plan.evaluate_every):
                 measurement.flush()
-                learner.synchronise()
                 with learner.evaluated() as model:
                     metrics = made.evaluations.at(step, model)
                 trial.report(step, **metrics)

@@ -108,12 +108,13 @@ def test_two_processes_train_what_one_does_and_resume_bit_for_bit(tmp_path: Path
 
     whole, cut = Home(tmp_path / "whole"), Home(tmp_path / "cut")
     assert end(start(whole, 2))[0] == 0
-    assert end(start(cut, 2, target=6))[0] == 0
+    assert end(start(cut, 2, target=5))[0] == 0, "between two evaluations, where nothing else is the same in both"
     assert end(start(cut, 2))[0] == 0
-    assert cut.termination()["fromStep"] == 6
+    assert cut.termination()["fromStep"] == 5
     mine, theirs = weights(whole), weights(cut)
     assert all(torch.equal(theirs[name], weight) for name, weight in mine.items())
-    assert cut.termination()["evaluations"] == whole.termination()["evaluations"]
+    evaluations = whole.termination()["evaluations"]
+    assert [item for item in cut.termination()["evaluations"] if item[0] != 5] == evaluations
 
 
 @pytest.mark.long

@@ -1,6 +1,5 @@
 """Normalisation of activations: which, and batch normalisation in ghost batches."""
 
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -94,19 +93,21 @@ class GhostBatchNorm(BatchNorm):
             running.mul_((1 - momentum) ** ghosts).add_(momentum * (kept @ seen))
 
 
-def synchronise(model: nn.Module, further: Sequence[Tensor] = ()) -> None:
-    """Average the running statistics of batch normalisation over all processes, in place, and `further` ones,
-    (channels,) each, that follow them: a process has seen only its part of every batch, and evaluation and the
-    checkpoint must not depend on whose they are.
-
-    Call it on all ranks, before both; without torch.distributed it does nothing.
-    """
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return
+def statistics_of(model: nn.Module) -> list[Tensor]:
+    """The running statistics of all batch normalisation in `model`, (channels,) each, as they are updated in place."""
     norms = [module for module in model.modules() if is_batch_norm(module)]
-    own = [part for norm in norms for name, part in norm.named_buffers() if name.startswith("running_")]
-    statistics = [*own, *further]
-    if not statistics:
+    return [part for norm in norms for name, part in norm.named_buffers() if name.startswith("running_")]
+
+
+def synchronise(statistics: list[Tensor]) -> None:
+    """Average running statistics over all processes, in place: a process has seen only its part of every batch, and
+    evaluation and the checkpoint must not depend on whose they are.
+
+    Call it on all ranks, after every update. At the evaluations and checkpoints alone it would come to the same but for
+    rounding, and a run that is cut, and so has another checkpoint, would not go on bit for bit. Without
+    torch.distributed it does nothing.
+    """
+    if not statistics or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
     together = torch.cat(statistics)
     torch.distributed.all_reduce(together)

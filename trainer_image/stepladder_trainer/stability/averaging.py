@@ -46,11 +46,6 @@ class Averaging:
         for name in self._others:
             self._average[name].copy_(self._live[name])
 
-    @property
-    def statistics(self) -> list[Tensor]:
-        """The averages of what batch normalisation has seen."""
-        return [value for name, value in self._average.items() if name.rpartition(".")[2].startswith("running_")]
-
     def weight(self, averaged: int) -> float:
         """The weight of the newest of `averaged` updates, 1 for the first."""
         if self._kind == "polyak":

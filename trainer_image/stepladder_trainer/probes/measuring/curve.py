@@ -26,7 +26,6 @@ def watch(bench: Bench, learner: Learner, learning_rates: Sequence[float], *, ev
     evaluator, watched = bench.evaluator(bench.sample()), Watched()
 
     def look(step: int) -> None:
-        learner.synchronise()
         watched.steps.append(step)
         watched.losses.append(evaluator.metrics(learner.model)["loss"])
 

@@ -38,7 +38,6 @@ def measure(bench: Bench, learning_rate: float, steps: int, limit: int) -> Const
     for seen in bench.descend(learner, [learning_rate] * limit, point.data):
         if seen.step % every and seen.step != limit:
             continue
-        learner.synchronise()
         error = part.metrics(learner.model)["error"]
         if error <= fitted:
             error = whole.metrics(learner.model)["error"]
