@@ -33,7 +33,8 @@ def judged(round_: Round, trials: Iterable[TrialView], *, over: bool) -> Judgeme
         return None
     found = round_verdict(of_round := tuple(trials))
     if found is None:
-        if not (over and of_round):
+        # The end of a study that stops its baseline says nothing of the baseline.
+        if not over or all(trial.outcome in (None, Outcome.STOPPED) for trial in of_round):
             return Judgement(None, "NotMeasured")
         failed = next((trial for trial in of_round if trial.outcome is Outcome.FAILED and trial.trouble), None)
         why = f": {failed.name}: {failed.trouble}" if failed else ""

@@ -77,7 +77,8 @@ def batch_scaling(spec: TuningStudySpec, trials: Sequence[TrialView], target: fl
         )
         for batch, of_size in measured.items()
     ]
-    points = [(size.batch, size.reached.steps) for size in sizes if size.reached is not None]
+    # One that is there before it is trained says nothing of what its batch saves, and has no logarithm.
+    points = [(size.batch, size.reached.steps) for size in sizes if size.reached is not None and size.reached.steps > 0]
     curve = fit(points)
     return BatchScaling(
         objective=spec.objective,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 FEWEST: Final = 3  # sizes: two parameters go through any two points
+WIDEST: Final = 600.0  # a standard error that says nothing any more; times any batch size its exponential is finite
 REACH: Final = 1000.0  # how many times beyond the sizes that were measured the fit looks
 BEND: Final = 4.0
 """Up to a fourth of the critical size, doubling the batch saves at least 40 % of the updates (of the 50 % that would be
@@ -54,8 +55,9 @@ class Fit:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """B_crit less and more one standard error of its logarithm."""
-        return self.critical * exp(-self.standard_error), self.critical * exp(self.standard_error)
+        """B_crit less and more one standard error of its logarithm; of use only where it is `measured`. Finite."""
+        error = min(self.standard_error, WIDEST)
+        return self.critical * exp(-error), self.critical * exp(error)
 
     def steps(self, batch: float) -> float:
         """Updates of `batch` examples that the curve has."""

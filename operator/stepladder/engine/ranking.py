@@ -77,8 +77,10 @@ def best_configurations(direction: Direction, trials: Iterable[TrialView], count
 
 def best_trials(direction: Direction, trials: Iterable[TrialView], count: int) -> tuple[TrialView, ...]:
     """The trials of one round with the best checkpoints, best first, at most `count`: completed ones, then those that
-    got further, and failed ones last, each by their best objective. Infeasible ones are left out."""
+    got further, each by their best objective. Infeasible ones are left out, and so are failed ones, whose checkpoints
+    may be missing, unless there are no others."""
     known = [(trial, trial.best.value) for trial in trials if trial.contends and trial.best is not None]
+    known = [entry for entry in known if entry[0].fate is not Outcome.FAILED] or known
     known.sort(key=lambda entry: (*_standing(entry[0]), rank_key(direction, entry[1]), entry[0].number))
     return tuple(trial for trial, _ in known[:count])
 

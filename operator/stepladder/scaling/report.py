@@ -33,10 +33,10 @@ def estimate(found: BatchScaling) -> str:
     """The critical batch size in a sentence, or why there is none."""
     fit = found.fit
     if fit is None:
-        there = sum(size.reached is not None for size in found.sizes)
+        there = sum(size.reached is not None and size.reached.steps > 0 for size in found.sizes)
         return (
-            f"The critical batch size cannot be estimated: {there} batch sizes came to the target, and it takes"
-            f" {FEWEST} at least."
+            f"The critical batch size cannot be estimated: {there} batch sizes came to the target by training,"
+            f" and it takes {FEWEST} at least."
         )
     if fit.critical > fit.largest:
         return (
@@ -114,10 +114,9 @@ def _summed(size: Size) -> dict[str, Any]:
 
 
 def _fit(fit: Fit) -> dict[str, Any]:
-    low, high = fit.interval
     return {
         "criticalBatchSize": fit.critical if fit.measured else None,
-        "interval": [low, high] if fit.measured else None,
+        "interval": list(fit.interval) if fit.measured else None,
         "minSteps": fit.min_steps if fit.measured else None,
         "minExamples": fit.min_examples if fit.measured else None,
         "above": fit.largest if fit.critical > fit.largest else None,

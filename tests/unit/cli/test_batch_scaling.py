@@ -121,6 +121,26 @@ def test_without_a_target_what_all_have_reached_is_taken(invoke: Invoke, written
     assert too_low.stdout.count("never") == 4 + 1  # and never for the objective
 
 
+@pytest.mark.parametrize("steps", [(500, 8000, 3000, 1000), (2000, 4000, 6000, 8000), (0, 8000, 3000, 1000)])
+def test_steps_that_no_curve_fits_and_a_target_met_before_training_make_valid_json(
+    steps: tuple[int, ...], invoke: Invoke, written: Object, tmp_path: Path
+) -> None:
+    """At the bound of the search the standard error is in the hundreds; steps of 0 have no logarithm."""
+    ran = trials(written)[::2]
+    for trial, taken in zip(ran, steps, strict=True):
+        trial["status"] |= {"observations": [], "best": {"step": taken, "value": 0.4}}
+    listed(tmp_path / "all.json", written, *ran)
+    ended = invoke("batch-scaling", "all.json", "--target", 0.5, "--output", "json", "--picture", "scaling.svg")
+    assert ended.exit_code == 0, ended.output
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    told = json.loads(ended.stdout, parse_constant=refuse)
+    assert [size["stepsToTarget"] for size in told["sizes"]] == list(steps)
+    assert (told["fit"]["criticalBatchSize"], told["fit"]["interval"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

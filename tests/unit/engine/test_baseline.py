@@ -10,7 +10,7 @@ from stepladder.api.probes import Probe, ProbeType, ProbeVerdict
 from stepladder.api.trial import Outcome
 from stepladder.engine import probes
 from stepladder.engine.actions import Verdict
-from stepladder.engine.baseline import Judgement, standing
+from stepladder.engine.baseline import Judgement, closed, standing
 from stepladder.engine.observed import TrialView
 from stepladder.engine.plan import plan
 
@@ -145,6 +145,21 @@ def test_one_run_that_failed_is_no_judgement_while_another_is_to_come() -> None:
     assert judgement is not None
     assert judgement.reasonable is None
     assert simulator.run().succeeded
+
+
+def test_one_that_was_stopped_with_its_study_is_not_known_rather_than_unreasonable() -> None:
+    """A deadline says nothing of a baseline, and its end is not told as the baseline's."""
+    simulator = Judging(study(baseline(CONFIGURATIONS), SEARCH, budget={"activeDeadlineSeconds": 60}), flags=(None,))
+    simulator.apply(plan(simulator.observe()).actions)
+    simulator.elapsed_seconds = 60
+    simulator.apply(plan(simulator.observe()).actions)
+    simulator.settle_all()
+    assert {trial.outcome for trial in simulator.trials.values()} == {Outcome.STOPPED}
+    assert told(simulator) == Judgement(reasonable=None, reason="NotMeasured")
+    assert closed(simulator.spec.rounds[0], simulator.trials.values()) is None
+    verdict = plan(simulator.observe()).verdict
+    assert verdict is not None
+    assert verdict.reason == "BudgetExhausted"
 
 
 def test_the_trainer_is_told_what_is_reasonable_and_not_what_follows_from_it() -> None:

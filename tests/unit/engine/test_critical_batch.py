@@ -1,6 +1,7 @@
 """The critical batch size of data whose answer is known."""
 
-from math import log, sqrt
+from dataclasses import replace
+from math import inf, isfinite, log, sqrt
 
 import pytest
 from hypothesis import given
@@ -91,3 +92,11 @@ def test_the_standard_error_is_that_of_least_squares() -> None:
     assert found.deviation == pytest.approx(sqrt(sum(r * r for r in left) / 5))
     low, high = found.interval
     assert low < 64 < high
+
+
+def test_the_interval_is_finite_however_large_the_standard_error() -> None:
+    """Sizes that lie close together say next to nothing; JSON has no infinity."""
+    found = fit([(32, 8000), (64, 3000), (128, 1000)])
+    assert found is not None
+    for error in (found.standard_error, 1e6, inf):
+        assert all(map(isfinite, replace(found, critical=1e6, standard_error=error).interval))

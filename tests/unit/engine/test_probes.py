@@ -143,10 +143,11 @@ def test_probes_ask_for_no_ranges_and_are_not_counted_as_rounds_of_a_search() ->
 
 def test_an_ensemble_is_one_trial_of_those_with_the_best_checkpoints() -> None:
     """By their best objective, whose checkpoint is taken, and not by their last, which the rounds are ranked by: trial
-    1 has been best and is worst at the end. What has got less far comes after all that have ended well."""
+    1 has been best and is worst at the end. What has got less far comes after all that have ended well. A failed one is
+    left out, since the whole probe fails for a checkpoint that is missing; unless there are but failed ones."""
     search = {"name": "search", "trials": 5, "maxSteps": 9}
     together = {"name": "together", "from": {"round": "search"}, "maxSteps": 9}
-    spec = study(search, together | {"probe": {"type": "Ensemble", "ensemble": {"members": 4}}})
+    spec = study(search, together | {"probe": {"type": "Ensemble", "ensemble": {"members": 5}}})
 
     def trial(number: int, last: float, best: float, outcome: Outcome = Outcome.COMPLETED) -> TrialView:
         step = 9 if outcome is Outcome.COMPLETED else 3
@@ -162,8 +163,12 @@ def test_an_ensemble_is_one_trial_of_those_with_the_best_checkpoints() -> None:
         trial(2, 0.2, 0.2),
         trial(3, 0.05, 0.05, Outcome.PRUNED),
         trial(4, 0.01, 0.01, Outcome.INFEASIBLE),
+        trial(5, 0.02, 0.02, Outcome.FAILED),
     )
     (start,) = plan(Observed(spec, trials)).actions
     assert isinstance(start, Start)
     assert (start.round, start.members) == ("together", ("t1", "t2", "t0", "t3"))
     assert start.parameters == {"rate": 0.2}
+    (start,) = plan(Observed(spec, tuple(trial(number, 0.1, 0.1, Outcome.FAILED) for number in range(5)))).actions
+    assert isinstance(start, Start)
+    assert start.members == ("t0", "t1", "t2", "t3", "t4")
