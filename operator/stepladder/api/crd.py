@@ -52,6 +52,14 @@ def name_rule(longest: int) -> dict[str, str]:
     )
 
 
+# A Service's name is a DNS-1035 label, an object's a DNS-1123 one.
+SERVED_NAME = cel(
+    "!has(self.spec.serve) || self.metadata.name.matches('^[a-z]')",
+    "metadata.name must begin with a letter where spec.serve is set, since a Service is named after the study: name the"
+    " study with a letter first, or remove serve",
+)
+
+
 def definition(
     *,
     kind: str,
@@ -61,6 +69,7 @@ def definition(
     models: tuple[type[ApiModel], type[ApiModel]],
     longest_name: int,
     columns: list[dict[str, str]],
+    root_rules: tuple[dict[str, str], ...] = (),
     scale: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """One CustomResourceDefinition, from the models of its spec and its status."""
@@ -69,7 +78,7 @@ def definition(
         "type": "object",
         "description": description,
         "required": ["spec"],
-        **rules(name_rule(longest_name)),
+        **rules(name_rule(longest_name), *root_rules),
         "properties": {
             "apiVersion": {"type": "string", "maxLength": 64, "description": f"{names.API_VERSION}."},
             "kind": {"type": "string", "maxLength": 64, "description": f"{kind}."},
@@ -117,6 +126,7 @@ def definitions() -> tuple[dict[str, Any], ...]:
         models=(TuningStudySpec, TuningStudyStatus),
         longest_name=40,
         columns=STUDY_COLUMNS,
+        root_rules=(SERVED_NAME,),
         scale={"specReplicasPath": ".spec.parallelism", "statusReplicasPath": ".status.trials.running"},
     )
     trial = definition(

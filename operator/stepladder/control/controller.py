@@ -82,7 +82,7 @@ class Controller:
         self._specs = specs = Specs()
         self._quota = QuotaQueue(self._cache, self.queue.add)
         self._trials = TrialReconciler(self._cache, writer, specs, self._quota, scraper, events, clock)
-        serving = Serving(self._cache, writer) if deploys else None
+        serving = Serving(self._cache, writer, clock) if deploys else None
         self._studies = StudyReconciler(self._cache, writer, specs, suggestions, scraper, events, clock, serving)
 
     async def run(self) -> None:

@@ -12,8 +12,9 @@ from stepladder.control.pod_builder import CHECKPOINT_VOLUME, TEMPLATE_ANNOTATIO
 from stepladder.control.store import DEPLOYMENTS, SERVICES, Object, Resource
 
 MODULE: Final = "stepladder_trainer"
-# What pods of a Deployment may not have, and what is about training.
-_NOT_OF_THE_POD: Final = ("restartPolicy", "activeDeadlineSeconds", "schedulingGates")
+REPLICAS_ANNOTATION: Final = f"{names.GROUP}/replicas"
+# What pods of a Deployment may not have, what is about training, and devices.
+_NOT_OF_THE_POD: Final = ("restartPolicy", "activeDeadlineSeconds", "schedulingGates", "resourceClaims", "resources")
 _NOT_OF_THE_CONTAINER: Final = ("livenessProbe", "startupProbe", "lifecycle", "terminationMessagePath")
 
 
@@ -28,10 +29,13 @@ def build_serving(study: Object, spec: TuningStudySpec, serve: Serve, best: Best
         },
         "spec": _pod_spec(spec, serve, best),
     }
-    deployment = {"replicas": serve.replicas, "selector": {"matchLabels": selector}, "template": pod}
+    deployment = _object(DEPLOYMENTS, study, {"selector": {"matchLabels": selector}, "template": pod})
+    # Beside the digest: others may scale what we made, and only another number of ours takes that back.
+    deployment["metadata"]["annotations"][REPLICAS_ANNOTATION] = str(serve.replicas)
+    deployment["spec"]["replicas"] = serve.replicas
     ports = [{"name": "http", "port": serve.port, "targetPort": serve.port, "protocol": "TCP"}]
     return {
-        DEPLOYMENTS: _object(DEPLOYMENTS, study, deployment),
+        DEPLOYMENTS: deployment,
         SERVICES: _object(SERVICES, study, {"selector": selector, "ports": ports}),
     }
 
@@ -45,15 +49,33 @@ def address(study: Object, serve: Serve) -> str:
 def own_command(spec: TuningStudySpec) -> str:
     """What the trainer container runs in the place of our trainer, if it does."""
     (container,) = (c for c in spec.trainer.template["spec"]["containers"] if c["name"] == names.TRAINER_CONTAINER)
-    command = container.get("command") or ()
-    return "" if not command or MODULE in command else " ".join(command)
+    words = _words(container)
+    return "" if not words or _place(words) else " ".join(words)
+
+
+def _words(container: dict[str, Any]) -> list[str]:
+    """What the container runs; empty where that is the image's to say."""
+    command = container.get("command") or []
+    return [*command, *(container.get("args") or [])] if command else []
+
+
+def _place(words: list[str]) -> int:
+    """Where our trainer's name is as the module that is to run; 0 where it is not."""
+    return next((at for at in range(1, len(words)) if words[at] == MODULE and words[at - 1] in ("-m", "--module")), 0)
+
+
+def _server(words: list[str]) -> list[str]:
+    """The same Python with the same flags; what starts several, as torchrun does, is not what serves."""
+    program, *flags = before = words[: _place(words)]
+    same = program.rsplit("/", 1)[-1].startswith("python") and all(flag.startswith("-") for flag in flags)
+    return [*before, MODULE] if same else ["python", "-m", MODULE]
 
 
 def _pod_spec(spec: TuningStudySpec, serve: Serve, best: BestTrial) -> dict[str, Any]:
     made, container = restricted(spec.trainer)
+    if words := _words(container):
+        container["command"] = _server(words)
     container["args"] = ["serve", f"--checkpoint={best.checkpoint}", f"--port={serve.port}", "--device=cpu"]
-    if command := container.get("command"):
-        container["command"] = command[: command.index(MODULE) + 1]
     variables = parameter_variables(best.parameters)
     own = [variable for variable in container.get("env") or [] if variable["name"] not in variables]
     container["env"] = [*({"name": name, "value": value} for name, value in sorted(variables.items())), *own]
@@ -64,10 +86,12 @@ def _pod_spec(spec: TuningStudySpec, serve: Serve, best: BestTrial) -> dict[str,
         if mount["name"] == CHECKPOINT_VOLUME:
             mount["readOnly"] = True
     kept = {name: value for name, value in container.items() if name not in _NOT_OF_THE_CONTAINER}
-    kept["resources"] = _without_devices(container.get("resources") or {})
     made = {name: value for name, value in made.items() if name not in _NOT_OF_THE_POD}
     # Others beside the trainer would wait for a training that never comes.
-    return made | {"containers": [kept]}
+    first = [c for c in made.pop("initContainers", None) or [] if c.get("restartPolicy") != "Always"]
+    for container in (*first, kept):
+        container["resources"] = _without_devices(container.get("resources") or {})
+    return made | {"containers": [kept]} | ({"initContainers": first} if first else {})
 
 
 def _without_devices(resources: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """What to do about a study's `serve`, and what to say of it, from what is there now. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepladder.api import names
 from stepladder.api.conditions import ConditionType, Status, find
 from stepladder.api.serving import ServingStatus
 from stepladder.api.study import TuningStudySpec, TuningStudyStatus
 from stepladder.control.cache import Key, key_of
 from stepladder.control.ownership import owns
-from stepladder.control.pod_builder import TEMPLATE_ANNOTATION
-from stepladder.control.serving_builder import address, build_serving, own_command
+from stepladder.control.quota import refusal
+from stepladder.control.serving_builder import REPLICAS_ANNOTATION, address, build_serving, own_command
 from stepladder.control.store import DEPLOYMENTS, Object, Resource
 
 
@@ -78,7 +79,7 @@ def plan_serving(
         item = ours.get(resource)
         if item is None:
             actions.append(Create(resource, wanted))
-        elif not _going(item) and _digest(item) != _digest(wanted):
+        elif not _going(item) and not _annotations(wanted).items() <= _annotations(item).items():
             actions.append(Update(key_of(resource, item), item, _patch(item, wanted)))
     place = ServingStatus(trial=status.best.trial, url=address(study, spec.serve))
     return ServingPlan(tuple(actions), _availability(study, ours.get(DEPLOYMENTS), place, complete=not actions))
@@ -101,16 +102,26 @@ def _why_not(spec: TuningStudySpec, status: TuningStudyStatus) -> Said | None:
     if succeeded is None or status.completion_time is None:
         return Said("Unknown", "NotFinished", "the best model is served when the study has succeeded")
     if succeeded.status != "True":
-        return Said("False", "StudyFailed", "the study has failed, so that there is no best model to serve")
+        return Said("False", "StudyFailed", f"the study has failed, so that {_by_hand(status)}")
     if status.best is None:
         return Said("False", "NoBestTrial", "no trial has a result, so that there is no best model to serve")
     if status.best.checkpoint is None:
         return Said(
             "False", "NoCheckpoint",
             f"trial {status.best.trial} has told of no checkpoint, and only models of Stepladder's own trainer can be"
-            " served: remove serve, or let trainer.template have the trainer's image",
+            " served: let trainer.template have the trainer's image, or, if it has, serve it by hand from the trial's"
+            " directory",
         )  # fmt: skip
     return None
+
+
+def _by_hand(status: TuningStudyStatus) -> str:
+    if status.best is None or status.best.checkpoint is None:
+        return "there is no best model to serve"
+    return (
+        f"its best model is not served: it can be by hand, from {status.best.checkpoint} (python -m stepladder_trainer"
+        " serve --checkpoint=...)"
+    )
 
 
 def _availability(study: Object, deployment: Object | None, place: ServingStatus, *, complete: bool) -> Said:
@@ -121,22 +132,35 @@ def _availability(study: Object, deployment: Object | None, place: ServingStatus
     if complete and current and updated and of.get("availableReplicas", 0) > 0:
         return Said("True", "Available", f"the model of {place.trial} answers at {place.url}", place)
     name = study["metadata"]["name"]
-    message = f"no pod answers yet with the model of {place.trial}: kubectl logs deploy/{name} says why, if it stays so"
-    return Said("Unknown", "Starting", message, place)
+    why = (_trouble(of.get("conditions") or ()) if current else "") or (
+        f"if it stays so, kubectl logs deploy/{name} says why, and of a pod that does not run"
+        f" kubectl describe pods -l {names.SERVING_LABEL}={name}"
+    )
+    return Said("Unknown", "Starting", f"no pod answers yet with the model of {place.trial}: {why}", place)
+
+
+def _trouble(conditions: Iterable[Mapping[str, str]]) -> str:
+    """What the Deployment itself says of pods that cannot be made or do not get ready."""
+    for kind, bad in (("ReplicaFailure", "True"), ("Progressing", "False")):
+        for found in conditions:
+            if (found["type"], found["status"]) == (kind, bad):
+                return f"{found.get('reason', kind)}: {refusal(found.get('message', ''))}"
+    return ""
 
 
 def _patch(item: Object, wanted: Object) -> tuple[Mapping[str, Any], ...]:
     """What we want in the place of what we wanted before; what the API server has added beside it stays."""
-    annotations = {**(item["metadata"].get("annotations") or {}), **wanted["metadata"]["annotations"]}
+    had, ours = _annotations(item), _annotations(wanted)
+    kept = ("replicas",) if had.get(REPLICAS_ANNOTATION) == ours.get(REPLICAS_ANNOTATION) else ()
+    changed = {field: value for field, value in wanted["spec"].items() if field not in kept}
     return (
-        {"op": "add", "path": "/metadata/annotations", "value": annotations},
-        *({"op": "add", "path": f"/spec/{field}", "value": value} for field, value in wanted["spec"].items()),
+        {"op": "add", "path": "/metadata/annotations", "value": had | ours},
+        *({"op": "add", "path": f"/spec/{field}", "value": value} for field, value in changed.items()),
     )
 
 
-def _digest(item: Object) -> str | None:
-    digest: str | None = (item["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION)
-    return digest
+def _annotations(item: Object) -> dict[str, str]:
+    return item["metadata"].get("annotations") or {}
 
 
 def _going(item: Object) -> bool:

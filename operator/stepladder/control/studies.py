@@ -137,6 +137,8 @@ class StudyReconciler:
         self._specs.forget(key)
         self._suggestions.forget(key)
         self._views.forget(key)
+        if self._serving is not None:
+            self._serving.forget(key)
         self._last_write.pop(key, None)
 
     async def _adopt(self, study: Object, spec: TuningStudySpec) -> str:

@@ -103,7 +103,8 @@ def _afterwards(old: TuningStudyStatus, given: Circumstances) -> TuningStudyStat
     if given.generation == succeeded.observed_generation:
         return old
     message = (
-        "the study has finished: what is changed in its spec now, but for serve, has no effect; apply another study"
+        "the study has finished: what is changed in its spec now has no effect, but for serve and, while the model is"
+        " served, trainer.template; apply another study"
     )
     accepted = condition(ConditionType.ACCEPTED, "True", "Finished", message, given.generation, given.now)
     return old.model_copy(update={"observed_generation": given.generation, "conditions": put(old.conditions, accepted)})

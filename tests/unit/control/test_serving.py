@@ -25,6 +25,7 @@ from stepladder.control.store import (
     NotFound,
     Object,
     Resource,
+    Unavailable,
 )
 from stepladder.local.admission import admit
 from stepladder.local.store import MemoryStore
@@ -116,6 +117,48 @@ def test_a_serving_pod_asks_for_no_gpu() -> None:
     assert pod_of(asked())["containers"][0]["resources"] == {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}}
 
 
+def test_nor_do_its_init_containers_or_the_pod_as_a_whole() -> None:
+    """Catches a GPU held through an init container, a sidecar, a claim (resource.k8s.io) or the pod's own resources."""
+    devices = {"requests": {"cpu": "2"}, "limits": {names.GPU_RESOURCE: 1}, "claims": [{"name": "gpu"}]}
+    others = {
+        "initContainers": [
+            {"name": "fetch", "image": "fetch", "resources": devices},
+            {"name": "watch", "image": "watch", "restartPolicy": "Always", "resources": devices},
+        ],
+        "resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "one-gpu"}],
+        "resources": {"limits": {names.GPU_RESOURCE: 1}},
+    }
+    pod = pod_of(asked(trainer=trainer(pod=others, resources=devices)))
+    assert [c["name"] for c in pod["initContainers"]] == ["fetch"]
+    for each in (*pod["initContainers"], *pod["containers"]):
+        assert each["resources"] == {"requests": {"cpu": "2"}, "limits": {}}
+    assert not {"resourceClaims", "resources"} & set(pod)
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "serves"),
+    [
+        (["python"], ["-m", "stepladder_trainer", "--task=digits"], ["python", "-m", "stepladder_trainer"]),
+        (
+            ["/opt/venv/bin/python3.11", "-u"],
+            ["-m", "stepladder_trainer"],
+            ["/opt/venv/bin/python3.11", "-u", "-m", "stepladder_trainer"],
+        ),
+        (["torchrun", "--nproc-per-node=4", "-m", "stepladder_trainer"], [], ["python", "-m", "stepladder_trainer"]),
+        (
+            ["python", "-m", "torch.distributed.run", "-m", "stepladder_trainer"],
+            [],
+            ["python", "-m", "stepladder_trainer"],
+        ),
+    ],
+)
+def test_our_trainer_is_found_in_command_and_args_and_serves_in_one_process(
+    command: list[str], args: list[str], serves: list[str]
+) -> None:
+    """Catches our own trainer refused as another's, and a server that is started once per GPU."""
+    assert pod_of(asked(trainer=trainer(command=command, args=args)))["containers"][0]["command"] == serves
+
+
 def test_it_runs_in_a_namespace_with_restricted_pods() -> None:
     pod = pod_of(asked())
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -190,6 +233,60 @@ def test_what_somebody_else_has_set_on_a_deployment_stays() -> None:
     objects = made(asked())
     objects["deployment"]["spec"]["replicas"] = 7
     assert plan(asked(), None, **objects).actions == ()
+
+
+def test_a_roll_leaves_the_replicas_of_an_autoscaler_until_serve_asks_for_others() -> None:
+    """Catches seven busy pods that become one whenever the image changes."""
+    objects = made(asked())
+    (roll,) = plan(asked(trainer=trainer(image="trainer:2")), None, **objects).actions
+    assert isinstance(roll, Update)
+    assert {"/spec/template"} <= (paths := {str(change["path"]) for change in roll.patch})
+    assert "/spec/replicas" not in paths
+    (scaled,) = plan(asked({"replicas": 3}), None, **objects).actions
+    assert isinstance(scaled, Update)
+    assert {"op": "add", "path": "/spec/replicas", "value": 3} in scaled.patch
+
+
+@pytest.mark.parametrize(
+    ("conditions", "now", "told"),
+    [
+        (
+            [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota: q"}],
+            1,
+            "FailedCreate: exceeded quota: q",
+        ),
+        (
+            [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}],
+            1,
+            "ProgressDeadlineExceeded: timed out",
+        ),
+        ([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}], 0, "kubectl describe pods -l "),
+        ([{"type": "Progressing", "status": "True", "reason": "NewReplicaSet"}], 1, "kubectl logs deploy/study"),
+    ],
+)
+def test_pods_that_are_never_made_are_explained_by_the_deployment(
+    conditions: list[dict[str, str]], now: int, told: str
+) -> None:
+    """Catches `kubectl logs` as the advice for a pod that a quota or a policy does not let be."""
+    objects = made(asked())
+    objects["deployment"]["status"] = {"observedGeneration": now, "conditions": conditions}
+    said = plan(asked(), None, **objects).said
+    assert said is not None
+    assert said.reason == "Starting"
+    assert told in said.message
+
+
+def test_what_is_not_served_can_be_by_hand() -> None:
+    """Catches a best checkpoint that is there and is said not to be, and an image blamed for last words that were
+    lost."""
+    failed, untold = plan(asked(), status("False")).said, plan(asked(), status(best={**BEST, "checkpoint": None})).said
+    assert failed is not None
+    assert CHECKPOINT in failed.message
+    assert untold is not None
+    assert "by hand from the trial's directory" in untold.message
+    none = plan(asked(), status("False", best=None)).said
+    assert none is not None
+    assert "there is no best model" in none.message
 
 
 @pytest.mark.parametrize(
@@ -371,6 +468,89 @@ def test_what_the_api_server_refuses_is_told_and_tried_again() -> None:
         refusing = False
         await asyncio.sleep(31)
         assert await there(lab) == ["Deployment", "Service"]
+
+    play(script)
+
+
+def test_a_refusal_that_differs_each_time_is_tried_once_in_its_time() -> None:
+    """Catches a refusal whose new words are written, which wakes the study, which asks for the next refusal."""
+
+    async def script(lab: Lab) -> None:
+        tried = 0
+
+        async def refused(resource: Resource, manifest: Object) -> Object:
+            nonlocal tried
+            if resource == DEPLOYMENTS:
+                tried += 1
+                raise Forbidden(f"request {tried} is denied")
+            raise AssertionError("the Deployment comes first")
+
+        lab.store.create = refused_but_events(lab, refused)  # type: ignore[method-assign]  # the API server's mood
+        await finished(lab)
+        await asyncio.sleep(27)
+        assert tried == 1
+        await asyncio.sleep(90)
+        assert 3 <= tried <= 5
+        tried_before = tried
+        await lab.store.patch(STUDIES, NS, "study", {"spec": {"serve": {"port": 9000}}})
+        await asyncio.sleep(1)
+        assert tried == tried_before + 1, "another spec need not wait"
+
+    play(script)
+
+
+def refused_but_events(lab: Lab, refused: Callable[..., Any]) -> Callable[..., Any]:
+    create: Callable[..., Any] = lab.store.create
+
+    async def answer(resource: Resource, manifest: Object) -> Object:
+        found: Object = await (refused if resource in (DEPLOYMENTS, SERVICES) else create)(resource, manifest)
+        return found
+
+    return answer
+
+
+def test_an_api_server_that_fails_is_told_and_holds_nothing_up() -> None:
+    """Catches a dead webhook (500) that nobody hears of, with the status never written."""
+
+    async def script(lab: Lab) -> None:
+        create: Callable[..., Any] = lab.store.create
+
+        async def failing(resource: Resource, manifest: Object) -> Object:
+            raise Unavailable("failed calling webhook policy.example.com: connection refused")
+
+        lab.store.create = refused_but_events(lab, failing)  # type: ignore[method-assign]  # the API server's mood
+        await finished(lab)
+        assert (await serving(lab))[:2] == ("Unknown", "Retrying")
+        lab.store.create = create  # type: ignore[method-assign]
+        await asyncio.sleep(31)
+        assert await there(lab) == ["Deployment", "Service"]
+        assert (await serving(lab))[:2] == ("Unknown", "Starting")
+
+    play(script)
+
+
+def test_a_study_without_serve_does_not_ask_for_what_has_its_name() -> None:
+    """Catches two reads past the cache at each reconcile of every study beside a namesake with our labels."""
+
+    async def script(lab: Lab) -> None:
+        labels = {names.STUDY_LABEL: "study"}
+        other = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "study", "namespace": NS}, "spec": {}}
+        other["metadata"] |= {"labels": labels}  # type: ignore[operator]  # a dict
+        await lab.store.create(SERVICES, other)
+        get: Callable[..., Any] = lab.store.get
+        read: list[Resource] = []
+
+        async def counted(resource: Resource, namespace: str, name: str) -> Object:
+            read.append(resource)
+            found: Object = await get(resource, namespace, name)
+            return found
+
+        lab.store.get = counted  # type: ignore[method-assign]  # to count
+        await finished(lab, samples.study(trainer=trainer()))
+        assert SERVICES not in read
+        await lab.store.patch(STUDIES, NS, "study", {"spec": {"serve": {}}})
+        await asyncio.sleep(1)
+        assert SERVICES in read, "where it is in the way it is looked at"
 
     play(script)
 

@@ -115,6 +115,8 @@ class TestFinished:
         finished = self.finished()
         changed = status(finished, generation=2, trials=[self.best])
         assert condition(changed, ConditionType.ACCEPTED) == ("True", "Finished")
+        told = next(c.message for c in changed.conditions if c.type == ConditionType.ACCEPTED)
+        assert "trainer.template" in told, "it rolls the Deployment that serves the model"
         assert (changed.observed_generation, changed.best, changed.rounds) == (2, finished.best, finished.rounds)
         assert status(changed, generation=2, trials=[self.best]) == changed
 
