@@ -1,12 +1,17 @@
 import base64
 import csv
+import io
 import json
+import logging
+import socket
+import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -22,16 +27,25 @@ from stepladder_trainer.contract import Objective, Scalar, TrialDocument
 from stepladder_trainer.exposition import Board
 from stepladder_trainer.hyperparameters import read
 from stepladder_trainer.outcomes import ConfigurationError
-from stepladder_trainer.serving import checkpoint, http
+from stepladder_trainer.serving import checkpoint, command, http
+from stepladder_trainer.serving import model as serving_model
 from stepladder_trainer.serving.http import MOST_BYTES, Desk, serving
 from stepladder_trainer.serving.model import Served, loaded
 from stepladder_trainer.signals import StopRequest
 from stepladder_trainer.tasks import Task
+from stepladder_trainer.tasks.pictures import picture_units
 from stepladder_trainer.training import Plan, train
 from stepladder_trainer.trial import Trial
 
 CPU = torch.device("cpu")
 STEPS = 8
+WITHOUT_LINGERING = """
+import sys
+from stepladder_trainer import cli
+from stepladder_trainer.serving import command
+command.LINGERING_SECONDS = 0
+cli.main(sys.argv[1:])
+"""
 
 
 def trained(
@@ -137,6 +151,30 @@ def test_no_checkpoint_is_told(tmp_path: Path) -> None:
         checkpoint.find(str(tmp_path))
 
 
+def test_a_named_checkpoint_that_is_not_there_is_told_with_those_that_are(digits: Path) -> None:
+    """Catches a typing error that is blamed on another process, and tried again for ever."""
+    with pytest.raises(ConfigurationError, match=r"no checkpoint of step 99 in .*; of these steps there are: 8, "):
+        checkpoint.find(str(digits / "step-00000099.pt"))
+
+
+def test_nothing_of_the_optimizer_is_found(digits: Path) -> None:
+    """Catches a pod that holds Adam's moments for life."""
+    assert "optimizer" in Checkpoints(digits).at(STEPS)["parts"]  # type: ignore[index]  # it is there
+    for location in (digits, digits / f"step-{STEPS:08d}.pt"):
+        assert checkpoint.find(str(location)).content["parts"].keys() == {"model"}
+
+
+def test_too_little_memory_for_the_weights_is_no_fault_of_the_data(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(torch.nn.Module, "load_state_dict", exhausted)
+    with pytest.raises(torch.OutOfMemoryError), model(digits):
+        pass
+
+
 def test_a_checkpoint_of_other_training_code_is_refused(tmp_path: Path) -> None:
     document = TrialDocument(target_steps=1, checkpoint_directory=tmp_path)
     Checkpoints(tmp_path).prepare()
@@ -169,6 +207,7 @@ def test_the_kubelet_is_told_to_wait_until_there_is_a_model(digits: Path) -> Non
         (b"[]", 'the body must be {"inputs": [...]}'),
         (b'{"inputs": []}', "at least one input"),
         (b'{"inputs": 3}', "at least one input"),
+        (b'{"inputs": [' + b"{}," * 4096 + b"{}]}", "up to 4096 inputs, not 4097: send several requests"),
         (b'{"inputs": [[1, 2, 3]]}', "an input has shape [3], and this model reads [1, 8, 8]"),
         (b'{"inputs": [[1], [1, 2]]}', "inputs must be lists of numbers, each of shape [1, 8, 8]"),
         (b'{"inputs": ["a text"]}', "numbers of shape [1, 8, 8], not texts"),
@@ -191,6 +230,75 @@ def test_a_body_that_is_too_large_is_refused_with_a_sentence(digits: Path) -> No
     with model(digits) as served, port_of(served) as port:
         assert post(port, bytes(MOST_BYTES + 1)) == (413, {"error": sentence})
         assert post(port, b"{}", **{"Content-Length": str(100 * MOST_BYTES)}) == (413, {"error": sentence})
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "many", "-1"])
+def test_a_length_that_is_none_is_refused_with_a_sentence(digits: Path, length: str) -> None:
+    """Catches what `int` raises of thousands of digits, told as a failure of the model."""
+    with model(digits) as served, port_of(served) as port:
+        status, told = post(port, b"{}", **{"Content-Length": length})
+    assert (status, told["error"]) == (400, "Content-Length must be the number of the body's bytes")
+
+
+def test_clients_that_send_nothing_keep_nobody_waiting(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "STALLED_SECONDS", 60)
+    with model(digits) as served, port_of(served) as port, ExitStack() as idle:
+        for _ in range(http.AT_ONCE):
+            client = idle.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(b"POST /predict HTTP/1.0\r\nContent-Length: 9\r\n\r\n")
+        assert post(port, json.dumps({"inputs": [[0] * 64]}).encode())[0] == 200
+
+
+def test_a_body_has_its_time_however_often_a_little_of_it_comes(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "BODY_SECONDS", 0)
+    with model(digits) as served, port_of(served) as port:
+        assert post(port, b"{}") == (408, {"error": "the body did not come in in time"})
+
+
+def test_a_request_that_finds_no_place_is_told_to_come_again(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "AT_ONCE", 0)
+    monkeypatch.setattr(http, "BUSY_SECONDS", 0)
+    with model(digits) as served, port_of(served) as port, pytest.raises(HTTPError, match="503") as caught:
+        urlopen(Request(f"http://127.0.0.1:{port}/predict", b"{}"), timeout=10)
+    with caught.value as refused:
+        assert refused.headers["Retry-After"] == "5"
+
+
+def test_a_client_that_hangs_up_is_no_failure_of_the_model(digits: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Catches a traceback for everybody who closes a page."""
+    with model(digits) as served, port_of(served) as port:
+        client = socket.create_connection(("127.0.0.1", port))
+        client.sendall(b"POST /predict HTTP/1.0\r\nContent-Length: 9\r\n\r\n{")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets it
+        client.close()
+        assert post(port, b"{}")[0] == 400, "by now the other is in hand; leaving waits for it"
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_request_under_way_is_answered_before_the_server_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, closed = threading.Event(), threading.Event()
+    close = http._Server.server_close  # noqa: SLF001
+    answered, told = [], []
+
+    class Slow:
+        def predict(self, _: object) -> dict[str, Any]:
+            begun.set()
+            assert closed.wait(10)
+            answered.append(True)
+            return {"predictions": [1]}
+
+    def closing(server: http._Server) -> None:
+        close(server)
+        closed.set()
+
+    monkeypatch.setattr(http._Server, "server_close", closing)  # noqa: SLF001
+    with serving(Desk(cast("Served", Slow())), 0, "127.0.0.1") as port:
+        client = threading.Thread(target=lambda: told.append(post(port, b'{"inputs": [1]}')))
+        client.start()
+        assert begun.wait(10)
+    assert answered, "leaving waits for it"
+    client.join()
+    assert told == [(200, {"predictions": [1]})]
 
 
 def test_a_model_that_fails_is_no_secret_and_does_not_end_the_server(
@@ -313,6 +421,31 @@ def test_images_are_asked_as_files(tmp_path: Path) -> None:
             served.predict([[256] * 192])
 
 
+def test_an_image_of_many_pixels_is_refused_before_it_is_decoded() -> None:
+    """Catches some KB that are a GB in memory; all but the head of the file is cut off, so that decoding would fail."""
+    with pytest.raises(ValueError, match=f"4097 x 4096 pixels, and up to {2**24} are decoded: make it smaller"):
+        written(encoded(Image.new("1", (4097, 4096)), "PNG")[:64])
+    assert written(encoded(Image.new("RGB", (9, 7)), "PNG")).shape == (3, 8, 8)
+
+
+def test_formats_that_nobody_sends_are_not_tried() -> None:
+    """Catches Pillow's rarer decoders, which strangers should not reach."""
+    with pytest.raises(ValueError, match="no image file in base64"):
+        written(encoded(Image.new("RGB", (9, 7)), "PCX"))
+
+
+def encoded(image: Image.Image, kind: str) -> str:
+    file = io.BytesIO()
+    image.save(file, kind)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def written(text: str) -> torch.Tensor:
+    read = picture_units(8, 3).written
+    assert read is not None
+    return read(text)
+
+
 def test_a_passage_is_continued(tmp_path: Path) -> None:
     data = tmp_path / "text.txt"
     data.write_text("abcd" * 400)
@@ -346,6 +479,7 @@ def test_wrong_flags_end_with_the_code_of_a_configuration_error(caplog: pytest.L
     for arguments, sentence in (
         (["serve"], "required: --checkpoint"),
         (["serve", "--checkpoint=nowhere", "--threads=0"], "--threads must be at least 1"),
+        (["serve", "--checkpoint=nowhere", "--threads=1025"], "and at most 1024, not 1025"),
         (["serve", "--checkpoint=nowhere", "--port=99999"], "choose another --port"),
     ):
         with pytest.raises(SystemExit) as ended:
@@ -354,10 +488,61 @@ def test_wrong_flags_end_with_the_code_of_a_configuration_error(caplog: pytest.L
         assert sentence in caplog.text
 
 
+def test_too_little_memory_ends_with_its_code(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a traceback and the code of a defect of ours."""
+
+    def exhausted(_: str) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(checkpoint, "find", exhausted)
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--checkpoint=large", "--port=0", "--host=127.0.0.1"])
+    assert ended.value.code == 71
+    assert "out of host memory" in caplog.text
+
+
+def test_the_model_stays_until_the_last_request_is_answered(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches the weights of training, which come back on leaving, in the answers to requests under way."""
+    order = []
+    load, listen = serving_model.loaded, http.serving
+
+    @contextmanager
+    def loading(*arguments: Any, **options: Any) -> Iterator[Served]:
+        with load(*arguments, **options) as served:
+            yield served
+            assert not served.found.content["parts"], "weights that the model has are in memory once"
+        order.append("model left")
+
+    @contextmanager
+    def listening(*arguments: Any) -> Iterator[int]:
+        with listen(*arguments) as port:
+            yield port
+            order.append(f"told to stop: {stop.told}")
+        order.append("all answered")
+
+    class Stop(threading.Event):
+        told = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.told += 1
+            assert timeout == (None if self.told == 1 else command.LINGERING_SECONDS)
+            return True
+
+    stop = Stop()
+    monkeypatch.setattr(serving_model, "loaded", loading)
+    monkeypatch.setattr(http, "serving", listening)
+    command._serve(  # noqa: SLF001
+        command.parser().parse_args([f"--checkpoint={digits}", "--port=0", "--host=127.0.0.1", "--device=cpu"]), stop
+    )
+    assert order == ["told to stop: 2", "all answered", "model left"]
+
+
 @pytest.mark.long
 def test_the_command_serves_until_it_is_told_to_stop(digits: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "stepladder_trainer", "serve", f"--checkpoint={digits}", "--port=0", "--host=127.0.0.1"],
+        [sys.executable, "-c", WITHOUT_LINGERING, "serve", f"--checkpoint={digits}", "--port=0", "--host=127.0.0.1"],
         stderr=subprocess.PIPE,
         text=True,
     )

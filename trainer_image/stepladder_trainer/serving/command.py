@@ -6,13 +6,16 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import NoReturn
+from contextlib import ExitStack, contextmanager
+from typing import Final, NoReturn
 
 from stepladder_trainer import logs
-from stepladder_trainer.outcomes import EXIT_CODES, ConfigurationError, TrialError
+from stepladder_trainer.flags import MOST_THREADS
+from stepladder_trainer.outcomes import EXIT_CODES, ConfigurationError, Reason, reason_of
+from stepladder_trainer.shortage import sentence_of
 
 PORT = 8080
+LINGERING_SECONDS: Final = 3.0  # after SIGTERM a Service goes on sending requests here until every node knows
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +45,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve until SIGTERM or Ctrl-C; what is wrong ends with one sentence and the code of `outcomes`."""
+    """Serve until SIGTERM or Ctrl-C, of which a second ends the lingering; what is wrong ends with one sentence and the
+    code of `outcomes`."""
     with logs.to_stderr(), _told_to_stop() as stop:
         try:
             _serve(parser().parse_args(arguments), stop)
-        except TrialError as error:
-            logger.error("%s: %s", error.reason, error)
-            raise SystemExit(EXIT_CODES[error.reason]) from error
+        except Exception as error:
+            reason = reason_of(error)
+            if reason is Reason.ERROR:
+                raise
+            logger.error("%s: %s", reason, sentence_of(error))
+            raise SystemExit(EXIT_CODES[reason]) from error
 
 
 @contextmanager
@@ -64,8 +71,8 @@ def _told_to_stop() -> Iterator[threading.Event]:
 
 
 def _serve(flags: argparse.Namespace, stop: threading.Event) -> None:
-    if flags.threads < 1:
-        raise ConfigurationError(f"--threads must be at least 1, not {flags.threads}")
+    if not 1 <= flags.threads <= MOST_THREADS:
+        raise ConfigurationError(f"--threads must be at least 1 and at most {MOST_THREADS}, not {flags.threads}")
     os.environ.setdefault("OMP_NUM_THREADS", str(flags.threads))
     import torch
 
@@ -74,10 +81,13 @@ def _serve(flags: argparse.Namespace, stop: threading.Event) -> None:
 
     torch.set_num_threads(flags.threads)
     desk = http.Desk()
-    with http.serving(desk, flags.port, flags.host) as port:
+    with ExitStack() as until_answered, http.serving(desk, flags.port, flags.host) as port:
         found = checkpoint.find(flags.checkpoint)
-        with model.loaded(found, devices.device(flags.device), data=flags.data) as served:
-            desk.model = served
-            logger.info("serving %s of %s on port %d", found.path, served.about["trial"], port)
-            stop.wait()
-    logger.info("told to stop")
+        served = until_answered.enter_context(model.loaded(found, devices.device(flags.device), data=flags.data))
+        found.content["parts"].clear()  # the model has them, and one copy is enough
+        desk.model = served
+        logger.info("serving %s of %s on port %d", found.path, served.about["trial"], port)
+        stop.wait()
+        logger.info("told to stop")
+        stop.clear()
+        stop.wait(LINGERING_SECONDS)

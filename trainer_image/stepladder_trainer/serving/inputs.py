@@ -1,6 +1,6 @@
 """From JSON to examples as a task's data set holds them. What is wrong is a ValueError with a sentence."""
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -8,12 +8,16 @@ from torch import Tensor
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.tasks import Task
 
+MOST_INPUTS: Final = 4096  # of one request: two bytes of JSON may be an input
+
 
 def stored(inputs: object, task: Task) -> list[Tensor]:
     """Each example of the list `inputs`: nested lists of numbers in the task's shape (or all of them in one list), a
     mapping from columns to values, or a text, as the task has it."""
     if not isinstance(inputs, list) or not inputs:
         raise ValueError('give {"inputs": [...]}, a list of at least one input')
+    if len(inputs) > MOST_INPUTS:
+        raise ValueError(f"a request may have up to {MOST_INPUTS} inputs, not {len(inputs)}: send several requests")
     units = task.units
     if units.records is not None:
         if not all(isinstance(each, dict) for each in inputs):

@@ -15,10 +15,10 @@ from stepladder_trainer.data.examples import prepared
 from stepladder_trainer.evaluation.evaluations import default_batch
 from stepladder_trainer.hyperparameters import Hyperparameters, restored
 from stepladder_trainer.learner import Learner
-from stepladder_trainer.outcomes import ConfigurationError
+from stepladder_trainer.outcomes import ConfigurationError, Reason, reason_of
 from stepladder_trainer.seeds import Seeds
 from stepladder_trainer.serving.answers import Answers, answers
-from stepladder_trainer.serving.checkpoint import Found
+from stepladder_trainer.serving.checkpoint import PARTS, Found
 from stepladder_trainer.serving.inputs import stored
 from stepladder_trainer.tasks import Task
 
@@ -83,9 +83,11 @@ def loaded(
     learner = Learner(task, point, Seeds(identity["seed"], point.seeds), device, identity["horizonSteps"])
     saved = found.content["parts"]
     try:
-        for name in {"model", "averaging"} & learner.parts.keys():
+        for name in learner.parts.keys() & {*PARTS}:
             learner.parts[name].load_state_dict(saved[name])
     except (RuntimeError, KeyError, ValueError, TypeError) as error:
+        if reason_of(error) is not Reason.ERROR:  # too little memory is a RuntimeError to PyTorch
+            raise
         raise ConfigurationError(
             f"{found.path} does not fit its model ({type(error).__name__}: {error}): is --data what it was trained on, "
             "and the image that which trained it?"

@@ -4,7 +4,8 @@ from base64 import b64decode
 from collections.abc import Callable, Sequence
 from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # Of ImageNet's training images, as everybody uses them: pretrained models expect it, and nothing has to be measured.
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SENT_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # of Pillow's many, strangers reach these
+MOST_PIXELS: Final = 2**24  # of an image that is sent: a few bytes may stand for gigabytes
 
 
 class Pictures:
@@ -79,15 +82,20 @@ def pixels(image: "Image", size: int, channels: int) -> Tensor:
 
 def picture_units(size: int, channels: int) -> Units:
     """Of images that are `size` pixels wide and high: image files, or bytes."""
+    decoding = Lock()  # one at a time: decoded, an image takes more memory than the request that brought it
 
     def written(text: str) -> Tensor:
         from PIL import Image
 
         try:
-            with Image.open(BytesIO(b64decode(text.partition(",")[2] or text, validate=True))) as image:
-                return pixels(image, size, channels)
+            file = BytesIO(b64decode(text.partition(",")[2] or text, validate=True))
+            with decoding, Image.open(file, formats=SENT_FORMATS) as image:
+                if image.width * image.height <= MOST_PIXELS:
+                    return pixels(image, size, channels)
+                shape = f"{image.width} x {image.height}"
         except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
             raise ValueError(f"this is no image file in base64 that can be decoded ({error})") from error
+        raise ValueError(f"this image has {shape} pixels, and up to {MOST_PIXELS} are decoded: make it smaller")
 
     return Units(written=written)
 

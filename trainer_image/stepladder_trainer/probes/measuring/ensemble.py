@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from stepladder_trainer.contract import Member
 from stepladder_trainer.data import Dataset
-from stepladder_trainer.outcomes import ConfigurationError, StorageError
+from stepladder_trainer.outcomes import ConfigurationError, TrialError
 from stepladder_trainer.probes.decisions.ensemble import Scores
 from stepladder_trainer.probes.measuring.bench import Bench
 from stepladder_trainer.serving.checkpoint import Found, find
@@ -117,7 +117,7 @@ class _Panel(nn.Module):
 def _found(bench: Bench, member: Member) -> Found:
     try:
         found = find(member.checkpoint)
-    except StorageError as error:
+    except TrialError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             raise ConfigurationError(
                 f"the checkpoint of {member.trial} is gone from {member.checkpoint}: a study's checkpoints have to stay"
