@@ -51,7 +51,7 @@ def run(trial: Trial, plan: Plan, options: Options, directory: str | None = None
     if finding is None:
         return
     store = trial.store if trial.leads else None
-    if store is None and directory:
+    if store is None and directory and trial.leads:
         store = open_store(directory)
         store.prepare()
     trial.verdict = tell(finding, store)
@@ -70,9 +70,10 @@ def _benched(trial: Trial, plan: Plan, options: Benched) -> Finding | None:
         trial.agree = group.agree
         ledger = Ledger(trial)
         try:
-            finding = _find(Bench(trial, plan, ledger, device, here), ledger, options)
+            bench = Bench(trial, plan, ledger, device, here)
+            finding = _find(bench, ledger, options)
             if isinstance(options, asked.Throughput):
-                finding = _keyed(finding, Subject(plan.task, plan.point, devices.name(device), here.world))
+                finding = _keyed(finding, Subject.of(plan, bench.task.shape, devices.name(device), here.world))
         except InterruptedProbe:
             trial.stop_with_others()
             return None

@@ -60,6 +60,22 @@ def bench_of(plan: Plan) -> Bench:
     return Bench(trial, plan, Ledger(trial), torch.device("cpu"))
 
 
+class StopsAfter(StopRequest):
+    """A signal that comes after a probe has looked for one so many times."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._left = looks
+
+    @property
+    def signal(self) -> str | None:
+        self._left -= 1
+        return "SIGTERM" if self._left < 0 else None
+
+    @signal.setter
+    def signal(self, value: str | None) -> None: ...
+
+
 class Clock:
     """Time that passes only where the test says so."""
 

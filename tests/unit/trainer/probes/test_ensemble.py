@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from stepladder_trainer.data import Batch, Examples
 from stepladder_trainer.hyperparameters import read
 from stepladder_trainer.models.autoencoder import Reconstruction
 from stepladder_trainer.outcomes import ConfigurationError, StorageError
-from stepladder_trainer.plan import Plan
+from stepladder_trainer.plan import EvaluationSettings, Plan
 from stepladder_trainer.probes import options
 from stepladder_trainer.probes.decisions.ensemble import Scores, Yardstick, judge, yardstick
 from stepladder_trainer.probes.measuring import ensemble
+from stepladder_trainer.serving.checkpoint import Found
+from stepladder_trainer.serving.model import Served, loaded
 from stepladder_trainer.tasks.regression import measure_against
-from trainer.probes.samples import bench_of, plan_of, probe, verdict_of
+from trainer.probes.samples import StopsAfter, bench_of, plan_of, probe, verdict_of
 from trainer.runs import HORIZON, state, train_to
 
 pytestmark = pytest.mark.usefixtures("read_data_once")
@@ -115,6 +118,41 @@ def test_one_model_has_the_mean_of_the_weights(tmp_path: Path) -> None:
     assert found.averaged_weights["error"] == error
 
 
+def test_models_with_statistics_of_batches_have_no_averaged_weights(tmp_path: Path) -> None:
+    """The mean of two trainings' statistics is that of no model: such a verdict would be of an artefact."""
+    change: Mapping[str, Scalar] = {"normalisation": "batch"}
+    found = scores(members(tmp_path, change, change), plan_of("digits", {**SMALL, **change}))
+    assert found.averaged_weights is None
+
+
+def test_what_was_recorded_of_a_sample_is_not_compared(tmp_path: Path) -> None:
+    """Before the horizon it is of the sample, at the horizon of all: a difference would be a false alarm."""
+    settings = EvaluationSettings(sample=32)
+    early = Member("early", str(tmp_path / "step-00000008.pt"))
+    train_to(8, tmp_path, parameters=SMALL, evaluation=settings)
+    (late,) = members(tmp_path / "late", {})
+    found = scores((early, late), replace(plan_of("digits", SMALL), evaluation=settings))
+    assert found.recorded[0] == {}
+    assert found.recorded[1]["validation_error"] == found.alone[1]["error"]
+    assert scores((early,)).recorded[0].keys() >= {"validation_error"}, "without a sample all is compared"
+
+
+def test_of_a_checkpoint_the_model_alone_is_kept_and_not_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An optimizer's state of every member would be twice the models, in memory at once."""
+    seen: list[Found] = []
+
+    @contextmanager
+    def watched(found: Found, *arguments: Any, **named: Any) -> Iterator[Served]:
+        assert found.content["parts"].keys() == {"model"}
+        seen.append(found)
+        with loaded(found, *arguments, **named) as served:
+            yield served
+
+    monkeypatch.setattr(ensemble, "loaded", watched)
+    assert scores(members(tmp_path, {}, {})).averaged_weights is not None
+    assert [found.content["parts"] for found in seen] == [{}] * 3
+
+
 def test_certainty_is_no_number_that_is_not_finite() -> None:
     """A probability that is 0 in double precision has no logarithm, and would make the error NaN."""
     sure, targets = torch.tensor([[1e4, -1e4, 0.0]]), torch.tensor([0])
@@ -152,6 +190,17 @@ def test_by_hand_places_are_enough_and_the_evidence_lies_beside_the_verdict(tmp_
     for member in two:
         Path(member.checkpoint).unlink()
     assert verdict_of(asked(places), plan_of("digits", SMALL), steps=1, directory=tmp_path / "probe") == verdict
+
+
+@pytest.mark.parametrize("looks", [1, 3])
+def test_a_signal_ends_a_pass_over_the_data_and_the_next_attempt_says_the_same(tmp_path: Path, looks: int) -> None:
+    """While members are loaded, and between batches: else the pod is killed and counts as failed."""
+    one = asked(members(tmp_path, {}, {}))
+    plan = replace(plan_of("digits", SMALL), evaluation=EvaluationSettings(batch_size=64))
+    cut, nothing = probe(one, plan, steps=1, directory=tmp_path / "cut", request=StopsAfter(looks))
+    assert (nothing, cut.should_stop) == (None, True)
+    resumed = verdict_of(one, plan, steps=1, directory=tmp_path / "cut")
+    assert resumed.suggestions == verdict_of(one, plan, steps=1).suggestions
 
 
 def test_a_checkpoint_that_is_gone_or_anothers_is_refused_with_a_sentence(tmp_path: Path) -> None:

@@ -9,13 +9,12 @@ from stepladder_trainer.data import Batch
 from stepladder_trainer.learner import Learner, Update
 from stepladder_trainer.outcomes import ConfigurationError
 from stepladder_trainer.plan import Plan
-from stepladder_trainer.probes import options
+from stepladder_trainer.probes import options, running
 from stepladder_trainer.probes.decisions.throughput import Timing
 from stepladder_trainer.probes.measuring import step_budget, throughput
 from stepladder_trainer.probes.measuring.bench import Bench
 from stepladder_trainer.probes.subject import Subject
-from stepladder_trainer.signals import StopRequest
-from trainer.probes.samples import BOWL, DIGITS, STEEP, bench_of, cost, plan_of, probe, verdict_of
+from trainer.probes.samples import BOWL, DIGITS, STEEP, StopsAfter, bench_of, cost, plan_of, probe, trial_of, verdict_of
 
 
 def test_a_range_test_costs_no_more_than_its_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +67,7 @@ def test_a_throughput_says_what_it_was_measured_on(
     caplog.set_level("INFO")
     cost(monkeypatch, linear_then_flat, lambda size: None)
     verdict = verdict_of(options.Throughput(8, 16, 10), BOWL, steps=1, directory=tmp_path / "trial")
-    subject = Subject("quadratic", BOWL.point, "cpu")
+    subject = Subject.of(BOWL, bench_of(BOWL).task.shape, "cpu", 1)
     assert (verdict.key, verdict.measured_on) == (subject.key, subject.words)
     stored = json.loads((tmp_path / "trial" / "probe.json").read_text())["verdict"]
     assert (stored["key"], stored["measuredOn"]) == (subject.key, subject.words)
@@ -177,20 +176,14 @@ def test_a_sweep_stops_where_no_later_rate_can_be_the_fastest(tmp_path: Path) ->
     assert points[2]["steps"][-1] == points[1]["fitted_at"] == verdict.suggestions["max_train_steps"]
 
 
-class StopsAfter(StopRequest):
-    """A signal that comes after so many updates have asked for it."""
-
-    def __init__(self, updates: int) -> None:
-        super().__init__()
-        self._left = updates
-
-    @property
-    def signal(self) -> str | None:
-        self._left -= 1
-        return "SIGTERM" if self._left < 0 else None
-
-    @signal.setter
-    def signal(self, value: str | None) -> None: ...
+def test_of_several_processes_one_writes_into_the_directory_by_hand(tmp_path: Path) -> None:
+    """All of them would write the same files at once."""
+    for leads in (False, True):
+        trial = trial_of(steps=5)
+        trial.leads = leads
+        running.run(trial, BOWL, UNSTABLE, str(tmp_path / "place"))
+        assert trial.verdict is not None
+        assert (tmp_path / "place" / "probe.json").exists() is leads
 
 
 ASKED: list[tuple[options.Options, Plan, int]] = [

@@ -134,6 +134,10 @@ class Bench:
     def updated(self) -> None:
         """Count an update. Raises InterruptedProbe when the trial is asked to stop."""
         self._ledger.updates += 1
+        self.check_signal()
+
+    def check_signal(self) -> None:
+        """Raise InterruptedProbe when the trial is asked to stop. All its processes must ask together."""
         stopping, _ = self.trial.agree(self.trial.should_stop, False)  # noqa: FBT003  two wishes
         if stopping:
             raise InterruptedProbe

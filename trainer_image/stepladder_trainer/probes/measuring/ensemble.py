@@ -6,7 +6,7 @@ uniform soup (Wortsman et al. 2022, arXiv 2203.05482), good where the trainings 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -30,17 +30,26 @@ TOGETHER = "together"
 def measure(bench: Bench, members: Sequence[Member], dataset: Dataset, name: str) -> Scores:
     """All of it in one pass over `dataset`, which is `name` in what trials have recorded. Every model is in memory.
 
-    Raises ConfigurationError where a member's checkpoint is gone, or another task's.
+    Raises ConfigurationError where a member's checkpoint is gone, or another task's; InterruptedProbe when the trial is
+    asked to stop.
     """
-    found = [_found(bench, member) for member in members]
     with ExitStack() as models:
-        served = [models.enter_context(loaded(each, bench.device, task=bench.task)) for each in found]
+        found: list[Found] = []
+        served: list[Served] = []
+        for member in members:
+            bench.check_signal()
+            found.append(_found(bench, member))
+            served.append(models.enter_context(loaded(found[-1], bench.device, task=bench.task)))
+            if len(found) > 1:  # the first is loaded once more, as what the mean is put into
+                _forget(found[-1])
         modules = [each.module for each in served]
         alike = len(served) > 1 and _alike(served)
         if alike:
             model = models.enter_context(loaded(found[0], bench.device, task=bench.task)).module
             modules.append(averaged(model, [each.module for each in served]))
-        judged = bench.evaluator(dataset, jointly(bench.task.measure, len(members))).metrics(_Panel(modules))
+        _forget(found[0])
+        panel = _Panel(modules, bench.check_signal)
+        judged = bench.evaluator(dataset, jointly(bench.task.measure, len(members))).metrics(panel)
     derived = bench.task.derived or (lambda _: {})
 
     def of(who: str) -> dict[str, float]:
@@ -50,7 +59,7 @@ def measure(bench: Bench, members: Sequence[Member], dataset: Dataset, name: str
     return Scores(
         of=name,
         trials=tuple(member.trial for member in members),
-        recorded=tuple({key: value for key, value in each.metrics.items() if key.startswith(name)} for each in found),
+        recorded=tuple(_recorded(bench, each, name) for each in found),
         alone=tuple(of(f"member {place}") for place in range(len(members))),
         together=tuple(of(f"{TOGETHER} {count}") for count in range(1, len(members) + 1)),
         averaged_weights=of(AVERAGE) if alike else None,
@@ -103,14 +112,16 @@ def averaged(model: nn.Module, modules: Sequence[nn.Module]) -> nn.Module:
 
 
 class _Panel(nn.Module):
-    """Models that are shown the same inputs."""
+    """Models that are shown the same inputs, `before` which something is called."""
 
-    def __init__(self, modules: Sequence[nn.Module]) -> None:
+    def __init__(self, modules: Sequence[nn.Module], before: Callable[[], None]) -> None:
         super().__init__()
         self.modules_ = nn.ModuleList(modules)
+        self._before = before
 
     def forward(self, inputs: Any) -> list[Any]:
         """What each of them says."""
+        self._before()
         return [module(inputs) for module in self.modules_]
 
 
@@ -133,10 +144,27 @@ def _found(bench: Bench, member: Member) -> Found:
     return found
 
 
+def _forget(found: Found) -> None:
+    """Let go of weights that are in a model by now."""
+    found.content["parts"].clear()
+
+
+def _recorded(bench: Bench, found: Found, name: str) -> dict[str, float]:
+    """What its training has said of the set `name`; nothing where that was of a sample, as it is before the horizon."""
+    sampled = 0 < bench.plan.evaluation.sample < len(bench.task.validation)
+    if sampled and found.step < found.content["identity"]["horizonSteps"]:
+        return {}
+    return {key: value for key, value in found.metrics.items() if key.startswith(name)}
+
+
 def _alike(served: Sequence[Served]) -> bool:
-    """Whether weights of the same name mean the same in all of them."""
+    """Whether weights of the same name mean the same in all of them, so that their mean is a model's. Running
+    statistics of batches do not: their mean belongs to no model, and those of the mean of the weights would take a
+    pass over the training data (Izmailov et al. 2018, arXiv 1803.05407, section 3.2)."""
     families = [replace(each.point.model, dropout=0.0) for each in served]
     shapes = [{name: value.shape for name, value in each.module.state_dict().items()} for each in served]
+    if any(name.rpartition(".")[2] == "running_mean" for name in shapes[0]):
+        return False
     return all(family == families[0] for family in families) and all(shape == shapes[0] for shape in shapes)
 
 
