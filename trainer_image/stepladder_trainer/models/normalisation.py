@@ -1,6 +1,5 @@
 """Normalisation of activations: which, and batch normalisation in ghost batches."""
 
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
